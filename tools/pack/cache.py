@@ -1,0 +1,104 @@
+"""Artifacts by the content of all that they are made from, so that nothing is made twice."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+from typing import TYPE_CHECKING
+
+from . import install, parts
+from .target import interpreter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from .metadata import Charm
+    from .target import Target
+
+# What a charm ships without a part's saying so, when it has it.
+SHIPPED = ('README.md', 'LICENSE', 'icon.svg')
+
+
+def key(charm: Charm, target: Target, sources: Mapping[str, pathlib.Path], seconds: int) -> str:
+    """Digest, in hexadecimal, of everything that an artifact's bytes depend on."""
+    python = interpreter(target.python)
+    uv = install.run_uv('--version', cwd=charm.folder, what='uv does not run')
+    digest = hashlib.sha256(repr((target, seconds, str(python), sys.version, uv)).encode())
+    for name, path in inputs(charm, sources):
+        content = path.read_bytes() if path.is_file() else os.fsencode(path.readlink())
+        mode = path.lstat().st_mode
+        digest.update(repr((name, mode & 0o120100, len(content))).encode() + content)
+    return digest.hexdigest()
+
+
+def inputs(
+    charm: Charm, sources: Mapping[str, pathlib.Path]
+) -> Iterator[tuple[str, pathlib.Path]]:
+    """Every file that goes into an artifact, with a name that does not depend on where it lies."""
+    yield from below('pack', pathlib.Path(__file__).parent, 'tests')
+    for name in ('charmcraft.yaml', 'pyproject.toml', 'requirements.lock', *SHIPPED):
+        if (charm.folder / name).is_file():
+            yield f'charm/{name}', charm.folder / name
+    yield from below('src', charm.folder / 'src')
+    for folder in install.local_packages(charm.folder):
+        yield from below(f'local/{folder.name}', folder, 'tests')
+    for part in charm.parts:
+        files = parts.files(part, parts.source(part, charm.folder, sources))
+        yield from ((f'part/{name}', path) for name, path in files.items())
+
+
+def below(label: str, folder: pathlib.Path, *without: str) -> Iterator[tuple[str, pathlib.Path]]:
+    """The files below a folder in a fixed order, without byte code and hidden or named folders."""
+    for path in sorted(folder.rglob('*')):
+        relative = path.relative_to(folder)
+        hidden = any(part.startswith('.') or part == '__pycache__' for part in relative.parts)
+        if (
+            (path.is_file() or path.is_symlink())
+            and not hidden
+            and relative.parts[0] not in without
+        ):
+            yield f'{label}/{relative.as_posix()}', path
+
+
+def fetch(folder: pathlib.Path, artifact: str, digest: str, into: pathlib.Path) -> bool:
+    """Copy an artifact out of the cache; False when it is not there."""
+    try:
+        place(folder / f'{artifact}.{digest}', into)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def store(folder: pathlib.Path, artifact: str, digest: str, path: pathlib.Path) -> None:
+    """Copy an artifact into the cache, in place of those made from older inputs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    place(path, folder / f'{artifact}.{digest}')
+    for old in folder.glob(f'{artifact}.*'):
+        if old.name != f'{artifact}.{digest}':
+            old.unlink(missing_ok=True)
+
+
+def place(path: pathlib.Path, into: pathlib.Path) -> None:
+    """Copy a file so that readers see the old one or the new one, never a piece.
+
+    Raises FileNotFoundError when there is no such file.
+    """
+    into.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        path.open('rb') as source,
+        tempfile.NamedTemporaryFile(
+            dir=into.parent, prefix=f'.{into.name}.', delete=False
+        ) as copy,
+    ):
+        try:
+            shutil.copyfileobj(source, copy)
+            copy.flush()
+            pathlib.Path(copy.name).chmod(0o644)
+            pathlib.Path(copy.name).replace(into)
+        except BaseException:
+            pathlib.Path(copy.name).unlink(missing_ok=True)
+            raise

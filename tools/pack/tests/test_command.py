@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import pathlib
+import re
+import subprocess
+import sys
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .. import assemble, cache, command, metadata, parts, target
+from ..failure import Failure
+from . import trial
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PACK = pathlib.Path(command.__file__).parent
+
+
+def pack(*arguments: str | pathlib.Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, PACK, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def replace(name: str, old: str, new: str) -> Callable[[pathlib.Path], None]:
+    def spoil(charm: pathlib.Path) -> None:
+        text = (charm / name).read_text(encoding='utf-8')
+        assert old in text
+        (charm / name).write_text(text.replace(old, new), encoding='utf-8')
+
+    return spoil
+
+
+def without(name: str) -> Callable[[pathlib.Path], None]:
+    return lambda charm: (charm / name).unlink()
+
+
+def wrong_hashes(charm: pathlib.Path) -> None:
+    lock = charm / 'requirements.lock'
+    text = re.sub('sha256:[0-9a-f]+', f'sha256:{"0" * 64}', lock.read_text(encoding='utf-8'))
+    lock.write_text(text, encoding='utf-8')
+
+
+FILE = 'charmcraft.yaml'
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'text'),
+    [
+        (replace(FILE, 'summary:', 'sumary:'), 'tiny/charmcraft.yaml: unknown key sumary'),
+        (replace(FILE, 'type: charm', 'type: bundle'), "type must be 'charm'"),
+        (replace(FILE, 'name: tiny', 'name: Tiny'), "name 'Tiny' must be lower-case"),
+        (replace(FILE, 'summary: Reports', 'summary: ' + 'x' * 78), 'at most 78 characters'),
+        (replace(FILE, 'description: |', 'description: {}\nx: |'), 'unknown key x'),
+        (replace(FILE, 'name: tiny', 'name: [tiny'), 'tiny/charmcraft.yaml is not YAML: '),
+        (
+            replace(FILE, 'https://example.com', 'example.com'),
+            "link 'example.com' must be an http",
+        ),
+        (replace(FILE, 'type: int', 'type: number'), 'option size: needs type (string, int'),
+        (replace(FILE, 'default: 1', 'default: one'), "option size: default 'one' is no int"),
+        (replace(FILE, 'plugin: nil', 'plugin: uv'), 'part charm: plugin uv is unknown here'),
+        (replace(FILE, 'prime: [templates]', 'stage: [x]'), 'part files: prime must list'),
+        (replace(FILE, '[templates]', '[../x]'), "part files: '../x' must be a path inside"),
+        (replace(FILE, '[templates]', '[absent]'), 'part files: absent is not in its source'),
+        (replace(FILE, 'source: .,', 'source: x.tgz,'), 'part files downloads: give a folder'),
+        (replace('pyproject.toml', '"../../local"', '"../x"'), '../x holds no pyproject.toml'),
+        (replace('pyproject.toml', 'path =', 'url ='), 'give its path in [tool.uv.sources]'),
+        (replace('pyproject.toml', '[project]', '[project'), 'pyproject.toml cannot be read'),
+        (wrong_hashes, 'requirements.lock cannot be installed for'),
+        (replace('src/names.py', '(', '(('), 'byte code for Python'),
+        (without('requirements.lock'), 'requirements.lock is missing'),
+        (without('pyproject.toml'), 'pyproject.toml cannot be read'),
+        (without('src/charm.py'), 'src/charm.py is missing'),
+    ],
+)
+def test_a_charm_that_cannot_be_packed_gives_one_clear_line(
+    spoil: Callable[[pathlib.Path], None], text: str, charm: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    spoil(charm)
+
+    done = pack(charm, '--into', tmp_path / 'dist')
+
+    assert done.returncode == 1
+    assert done.stderr.startswith('pack: ')
+    assert done.stderr.count('\n') == 1
+    assert text in done.stderr
+    assert not list((tmp_path / 'dist').glob('*'))
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'text'),
+    [
+        (['no-such-charm'], 'no-such-charm is no charm'),
+        (['--base', 'ubuntu@20.04'], 'base ubuntu@20.04: use host, or one of ubuntu@22.04'),
+        (['--arch', 's390x'], 'architecture s390x: use one of amd64, arm64'),
+        (['--source', 'lego'], '--source lego: must be PART=FOLDER'),
+        (['--source', 'lego=/'], 'tiny has no part lego'),
+        (['--base', 'ubuntu@22.04', '--arch', 'arm64'], 'does not list ubuntu@22.04:arm64'),
+    ],
+)
+def test_a_wrong_argument_gives_one_clear_line(
+    arguments: list[str], text: str, charm: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    done = pack(*arguments, charm, '--into', tmp_path)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith('pack: ')
+    assert done.stderr.count('\n') == 1
+    assert text in done.stderr
+
+
+def test_the_table_names_each_artifact(charm: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    done = pack(charm, '--into', tmp_path / 'dist')
+
+    assert done.returncode == 0, done.stderr
+    header, line = done.stdout.splitlines()
+    host = target.host()
+    (path,) = (tmp_path / 'dist').iterdir()
+    assert ' '.join(header.split()) == 'charm base arch size sha256 seconds byte code'
+    assert line.split()[:3] == ['tiny', host.base, host.architecture]
+    assert line.endswith('yes')
+    assert path.name == f'tiny_{host.label}.charm'
+
+
+def test_a_folder_in_place_of_a_download_is_shipped_and_marked(
+    charm: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    replace(
+        FILE,
+        'parts:\n',
+        'parts:\n  tool: {plugin: dump, source: x.tgz, source-type: tar, '
+        'source-checksum: sha256/x, organize: {tool: bin/tool}, prime: [bin/tool]}\n',
+    )(charm)
+    trial.write(tmp_path / 'download/tool', '#!/bin/sh\n')
+    (tmp_path / 'download/tool').chmod(0o755)
+
+    packed = assemble.build(
+        charm, target.host(), tmp_path / 'dist', sources={'tool': tmp_path / 'download'}
+    )
+
+    assert packed.path.name == f'tiny_{target.host().label}+local-tool.charm'
+    with zipfile.ZipFile(packed.path) as archive:
+        assert archive.getinfo('bin/tool').external_attr >> 16 == 0o100755
+        assert archive.read('version') == b'+local-tool\n'
+
+
+def test_stage_writes_what_the_nil_part_installs(
+    charm: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    done = pack(charm, '--stage', tmp_path / 'install')
+
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / 'install').iterdir()} == {'dispatch', 'src', 'venv'}
+
+
+def build(charm: pathlib.Path, tmp_path: pathlib.Path) -> assemble.Artifact:
+    return assemble.build(charm, target.host(), tmp_path / 'dist', cache_folder=tmp_path / 'cache')
+
+
+def cached(tmp_path: pathlib.Path) -> set[str]:
+    return {path.name for path in (tmp_path / 'cache').iterdir()}
+
+
+def test_an_artifact_is_taken_from_the_cache_as_long_as_nothing_changes(
+    charm: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    cold = assemble.build(charm, target.host(), tmp_path / 'cold')
+    first = build(charm, tmp_path)
+    kept = cached(tmp_path)
+    first.path.unlink()
+
+    second = build(charm, tmp_path)
+
+    assert second.seconds < first.seconds
+    assert (second.sha256, second.byte_code) == (cold.sha256, cold.byte_code)
+    assert second.sha256 == first.sha256
+    assert cached(tmp_path) == kept
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        FILE,
+        'requirements.lock',
+        'pyproject.toml',
+        'README.md',
+        'src/names.py',
+        'templates/a.txt',
+        '../../local/src/local_library/__init__.py',
+        '../../local/pyproject.toml',
+    ],
+)
+def test_every_input_is_in_the_key(name: str, charm: pathlib.Path) -> None:
+    before = cache.key(metadata.load(charm), target.host(), {}, 0)
+
+    with (charm / name).open('a', encoding='utf-8') as file:
+        file.write('\n# changed\n')
+
+    assert cache.key(metadata.load(charm), target.host(), {}, 0) != before
+
+
+def test_the_target_and_the_time_are_in_the_key(charm: pathlib.Path) -> None:
+    loaded = metadata.load(charm)
+    amd64, arm64 = (target.named('ubuntu@24.04', name) for name in ('amd64', 'arm64'))
+
+    keys = {
+        cache.key(loaded, amd64, {}, 0),
+        cache.key(loaded, arm64, {}, 0),
+        cache.key(loaded, amd64, {}, 1),
+    }
+
+    assert len(keys) == 3
+
+
+def test_an_older_artifact_leaves_the_cache(charm: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    build(charm, tmp_path)
+    old = cached(tmp_path)
+    trial.write(charm / 'README.md', '# Changed\n')
+
+    packed = build(charm, tmp_path)
+
+    assert len(cached(tmp_path)) == 1
+    assert not cached(tmp_path) & old
+    with zipfile.ZipFile(packed.path) as archive:
+        assert archive.read('README.md') == b'# Changed\n'
+
+
+def test_runs_at_the_same_time_leave_one_whole_artifact(
+    charm: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    running = [
+        subprocess.Popen(
+            [sys.executable, PACK, charm, '--into', tmp_path / 'dist', '--cache', tmp_path / 'c'],
+            stdout=subprocess.DEVNULL,
+        )
+        for _ in range(3)
+    ]
+
+    assert [process.wait() for process in running] == [0, 0, 0]
+    (path,) = (tmp_path / 'dist').iterdir()
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+    assert len(list((tmp_path / 'c').iterdir())) == 1
+
+
+def test_a_charm_of_the_repository_is_found_by_name(charm: pathlib.Path) -> None:
+    root = charm.parent.parent
+
+    assert command.find('tiny', root) == charm
+    with pytest.raises(Failure):
+        command.find('large', root)
+
+
+def test_a_renamed_folder_is_shipped_under_its_new_name(charm: pathlib.Path) -> None:
+    part = parts.Part('files', local=True, organize=(('templates', 'x/y'),), prime=('x/y',))
+
+    assert parts.files(part, charm) == {'x/y/a.txt': charm / 'templates/a.txt'}

@@ -1,0 +1,239 @@
+"""What must hold of a charm's tree before it is zipped: a list of rules that yield complaints.
+
+uv checks the tags of wheels, not what is inside, and charmcraft's own safety check takes no part.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import functools
+import os
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, cast
+
+import yaml
+
+from .failure import Failure
+from .target import ELF_MACHINES, MACHINES, Target
+
+if TYPE_CHECKING:
+    import pathlib
+
+# PEP 600: the older names as versions of the C library 2.N.
+LEGACY_GLIBC = {'manylinux1': 5, 'manylinux2010': 12, 'manylinux2014': 17}
+FOREIGN_FOLDERS = frozenset({'.git', '.tox', '.venv', 'parts', 'stage', 'prime', 'node_modules'})
+CHECKED_HASH = 3  # PEP 552: flags of a .pyc that is valid as long as its source has the hash
+
+
+@dataclasses.dataclass(frozen=True)
+class Tree:
+    """A charm before it is zipped."""
+
+    root: pathlib.Path
+    """Its folder."""
+    target: Target
+    """What it was made for."""
+    build_paths: tuple[str, ...] = ()
+    """Folders of this machine that no file may name."""
+    byte_code: bool = False
+    """Whether every module must have valid byte code."""
+
+    @functools.cached_property
+    def files(self) -> dict[str, pathlib.Path]:
+        """Every file and symbolic link by its name in the charm."""
+        return {
+            path.relative_to(self.root).as_posix(): path
+            for path in sorted(self.root.rglob('*'))
+            if path.is_symlink() or path.is_file()
+        }
+
+    @functools.cached_property
+    def elf(self) -> dict[str, bytes]:
+        """The content of every file in the format of executables and shared objects."""
+        contents: dict[str, bytes] = {}
+        for name, path in self.files.items():
+            if not path.is_symlink() and (data := path.read_bytes()).startswith(b'\x7fELF'):
+                contents[name] = data
+        return contents
+
+    @property
+    def site(self) -> pathlib.Path:
+        """The folder of the installed distributions."""
+        return self.root / self.target.site
+
+    def distributions(self) -> Iterator[tuple[str, list[str]]]:
+        """The folder name of each distribution, and the paths in its RECORD relative to `site`."""
+        for record in sorted(self.site.glob('*.dist-info/RECORD')):
+            with record.open(encoding='utf-8', newline='') as file:
+                yield record.parent.name, [row[0] for row in csv.reader(file) if row]
+
+
+Rule = Callable[[Tree], Iterator[str]]
+
+
+def python(tree: Tree) -> Iterator[str]:
+    """One Python, the base's: with another one the unit finds no package at all."""
+    found = [path.name for path in sorted((tree.root / 'venv' / 'lib').glob('*'))]
+    if found != [f'python{tree.target.python}']:
+        yield f'venv/lib holds {found}, not python{tree.target.python} alone'
+
+
+def architecture(tree: Tree) -> Iterator[str]:
+    """Executables and shared objects for the target's processor and Python."""
+    expected = ELF_MACHINES[tree.target.architecture]
+    minor = tree.target.python.replace('.', '')
+    for name, data in tree.elf.items():
+        if int.from_bytes(data[18:20], 'little') != expected:
+            yield f'{name} is not for {tree.target.architecture}'
+        suffix = re.search(r'\.cpython-(\d+)', name)
+        if suffix and suffix[1] != minor:
+            yield f'{name} is not for Python {tree.target.python}'
+
+
+def glibc(tree: Tree) -> Iterator[str]:
+    """No wheel and no binary that needs a newer C library than the base has."""
+    for path in sorted(tree.site.glob('*.dist-info/WHEEL')):
+        tags = re.findall(r'^Tag: \S+-\S+-(\S+)$', path.read_text(encoding='utf-8'), re.MULTILINE)
+        if not any(runs_on(tag, tree.target) for tag in tags):
+            yield f'{path.parent.name} is tagged {", ".join(tags)}: not for {tree.target.platform}'
+    for name, data in tree.elf.items():
+        needed = max((int(number) for number in re.findall(rb'GLIBC_2\.(\d+)', data)), default=0)
+        if needed > tree.target.glibc:
+            yield f'{name} needs glibc 2.{needed}, the base has 2.{tree.target.glibc}'
+
+
+def runs_on(tag: str, target: Target) -> bool:
+    """Whether the platform of a wheel's tag (PEP 600) is right for a target."""
+    if tag == 'any':
+        return True
+    found = re.fullmatch(r'(manylinux(?:_2_(\d+)|1|2010|2014))_(\w+)', tag)
+    if found is None or found[3] != MACHINES[target.architecture]:
+        return False
+    return int(found[2] or LEGACY_GLIBC.get(found[1], 999)) <= target.glibc
+
+
+def honest_tags(tree: Tree) -> Iterator[str]:
+    """No binary in a wheel that says it runs anywhere: every architecture would install it."""
+    for name, record in tree.distributions():
+        wheel = (tree.site / name / 'WHEEL').read_text(encoding='utf-8')
+        if all(
+            tag.endswith('-none-any') for tag in re.findall(r'^Tag: (\S+)$', wheel, re.MULTILINE)
+        ):
+            for path in record:
+                if f'{tree.target.site}/{path}' in tree.elf:
+                    yield f'{name} is tagged none-any and holds the binary {path}'
+
+
+def records(tree: Tree) -> Iterator[str]:
+    """Every file of a distribution is there, and every file belongs to one (byte code apart)."""
+    listed: set[str] = set()
+    for name, record in tree.distributions():
+        for path in record:
+            file = os.path.normpath(f'{tree.target.site}/{path}')
+            listed.add(file)
+            if file not in tree.files:
+                yield f'{name} lists {path}, which is missing'
+    for name in tree.files:
+        if name.startswith('venv/lib/') and '/__pycache__/' not in name and name not in listed:
+            yield f'{name} belongs to no distribution'
+
+
+def requirements(tree: Tree) -> Iterator[str]:
+    """Every distribution that another needs on every system is there; versions are the lock's."""
+    present = {canonical(path.name.partition('-')[0]) for path in tree.site.glob('*.dist-info')}
+    for path in sorted(tree.site.glob('*.dist-info/METADATA')):
+        header = path.read_text(encoding='utf-8').partition('\n\n')[0]
+        for name in re.findall(r'^Requires-Dist: ([\w.-]+)[^;\n]*$', header, re.MULTILINE):
+            if canonical(name) not in present:
+                yield f'{path.parent.name} needs {name}: add it to the charm and to its lock'
+
+
+def canonical(name: str) -> str:
+    """A project's name in the form in which names are compared (PEP 503)."""
+    return re.sub(r'[-_.]+', '-', name).lower()
+
+
+def complete(tree: Tree) -> Iterator[str]:
+    """What Juju looks for: metadata, a manifest with bases, an entry point that it may execute."""
+    for name in ('metadata.yaml', 'src/charm.py'):
+        if name not in tree.files:
+            yield f'{name} is missing'
+    dispatch = tree.files.get('dispatch')
+    if dispatch is None or dispatch.stat().st_mode & 0o777 != 0o755:
+        yield 'dispatch is missing or not 0755: Juju repairs the mode of files below hooks/ only'
+    base = {
+        'name': tree.target.distribution,
+        'channel': tree.target.channel,
+        'architectures': [tree.target.architecture],
+    }
+    manifest = tree.files.get('manifest.yaml')
+    content: object = yaml.safe_load(manifest.read_text(encoding='utf-8')) if manifest else None
+    bases = cast('dict[str, object]', content).get('bases') if isinstance(content, dict) else None
+    if bases != [base]:
+        yield f'manifest.yaml is missing or not for {tree.target.label} alone'
+
+
+def clean(tree: Tree) -> Iterator[str]:
+    """Nothing of the machine that packed."""
+    needles = [path.encode() for path in tree.build_paths]
+    for name, path in tree.files.items():
+        foreign = FOREIGN_FOLDERS.intersection(name.split('/')[:-1])
+        if foreign and not name.startswith('venv/lib/'):
+            yield f'{name} is in a folder of a tool ({", ".join(foreign)})'
+        if name == 'venv/pyvenv.cfg' or name.startswith('venv/bin/'):
+            yield f'{name} names an interpreter: dispatch makes it on the unit'
+        if path.is_symlink():
+            yield f'{name} is a symbolic link to {path.readlink()}'
+            continue
+        data = path.read_bytes() if needles else b''
+        for needle in needles:
+            if needle in data:
+                yield f'{name} names the build folder {needle.decode()}'
+
+
+def byte_code(tree: Tree) -> Iterator[str]:
+    """Byte code for every module or for none, for the target's Python, valid at any file time."""
+    suffix = f'.cpython-{tree.target.python.replace(".", "")}.pyc'
+    compiled: set[str] = set()
+    for name, path in tree.files.items():
+        if path.suffix == '.pyc':
+            if not name.endswith(suffix):
+                yield f'{name} is not for Python {tree.target.python}'
+            elif int.from_bytes(path.read_bytes()[4:8], 'little') != CHECKED_HASH:
+                yield f'{name} is stamped with a time: it is stale as soon as it is unpacked'
+            compiled.add(name.replace('__pycache__/', '').removesuffix(suffix))
+    sources = {
+        name.removesuffix('.py')
+        for name in tree.files
+        if name.endswith('.py') and name.startswith(('src/', 'venv/lib/'))
+    }
+    wrong = compiled ^ sources if tree.byte_code else compiled
+    for name in sorted(wrong):
+        yield f'{name}.py: byte code and source do not go together'
+
+
+RULES: tuple[Rule, ...] = (
+    python,
+    architecture,
+    glibc,
+    honest_tags,
+    records,
+    requirements,
+    complete,
+    clean,
+    byte_code,
+)
+
+
+def complaints(tree: Tree) -> list[str]:
+    """Every complaint of every rule, in order."""
+    return [text for rule in RULES for text in rule(tree)]
+
+
+def check(tree: Tree) -> None:
+    """Raise Failure with the first complaints when a rule is broken."""
+    if found := complaints(tree):
+        more = f' (and {len(found) - 3} more)' if len(found) > 3 else ''
+        raise Failure('; '.join(found[:3]) + more)
