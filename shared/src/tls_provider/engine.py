@@ -1,0 +1,258 @@
+"""Carries decisions out: asks the issuer, checks what came back, and gives the new answers.
+
+One request at a time, inside a budget. Whatever the issuer does, the other requests are served,
+and a certificate that serves stays published until a better one is there.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime
+import logging
+from typing import TYPE_CHECKING
+
+from tls_provider import ledger, wire, x509
+from tls_provider.issuer import ErrorCode, Issued, Pending, Rejected, Unavailable
+from tls_provider.ledger import Ledger, Record
+from tls_provider.plan import Ask, Ignore, Keep, Refuse, Withdraw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from tls_provider.issuer import Issuer, Outcome, Request
+    from tls_provider.plan import Answer, Decision
+
+logger = logging.getLogger(__name__)
+
+NOTICE = 0.1
+"""Share of a certificate's life before its end at which older requirers should renew."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """A request that is not answered by a certificate of the authority in force, and why."""
+
+    requirer: str
+    message: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """What a pass came to; counts are of requests."""
+
+    issued: int = 0
+    pending: int = 0
+    refused: int = 0
+    problems: tuple[Problem, ...] = ()
+    first_expiry: int = 0
+    """When the first of the published certificates ends, in seconds since the epoch; 0: none."""
+    asked: int = 0
+    """Requests for which the issuer was asked in this pass."""
+    withdrawn: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What is to be written after a pass."""
+
+    answers: Mapping[int, wire.Answers]
+    """By relation; a relation that is missing has no answers."""
+    book: Ledger
+    summary: Summary
+
+
+def hold(decisions: Iterable[Decision], generation: str, now: datetime.datetime) -> Result:
+    """The result of a pass without an issuer: what is published stands, what left is withdrawn."""
+    tally = _Tally(int(now.timestamp()))
+    for decision in decisions:
+        match decision:
+            case Keep():
+                tally.add(decision.relation_id, decision.requirer, decision.answer)
+            case Withdraw():
+                tally.withdrawn += 1
+            case Ignore():
+                tally.complain(decision)
+            case Ask() | Refuse():
+                raise ValueError('decided with an issuer, to be carried out without one')
+    return tally.result(generation)
+
+
+@dataclasses.dataclass(frozen=True)
+class Engine:
+    """One pass with an issuer."""
+
+    issuer: Issuer
+    settings: str
+    """Fingerprint of all that could change an answer."""
+    clock: Callable[[], datetime.datetime]
+    budget: datetime.timedelta
+    """No request is begun after this time, so that a hook stays short; the rest waits."""
+
+    def carry_out(self, decisions: Iterable[Decision]) -> Result:
+        """The answers and the ledger after the pass."""
+        tally = _Tally(int(self.clock().timestamp()))
+        asks: list[Ask] = []
+        for decision in decisions:
+            match decision:
+                case Keep():
+                    tally.add(decision.relation_id, decision.requirer, decision.answer)
+                case Refuse():
+                    answer = self._refused(decision.answer, decision.csr, decision.rejected)
+                    tally.add(decision.relation_id, decision.requirer, answer)
+                case Withdraw():
+                    tally.withdrawn += 1
+                case Ignore():
+                    tally.complain(decision)
+                case Ask():
+                    asks.append(decision)
+        # Those that failed least go first: nobody is starved by a request that always takes long.
+        asks.sort(key=lambda ask: ask.answer.record.attempts)
+        self._ask_all(asks, tally)
+        return tally.result(self.issuer.generation)
+
+    def _ask_all(self, asks: list[Ask], tally: _Tally) -> None:
+        deadline = self.clock() + self.budget
+        unavailable: Unavailable | None = None
+        for ask in asks:
+            left = deadline - self.clock()
+            answer = ask.answer
+            if unavailable:
+                answer = self._unavailable(answer, ask.request, unavailable)
+            elif left <= datetime.timedelta(0):
+                answer = _noted(answer, 'waits for the next event: this one took its time')
+            else:
+                tally.asked += 1
+                outcome = self._issue(ask.request, left)
+                answer = self._react(ask.request, answer, outcome)
+                unavailable = outcome if isinstance(outcome, Unavailable) else None
+            tally.add(ask.relation_id, ask.request.requirer, answer)
+
+    def _issue(self, request: Request, timeout: datetime.timedelta) -> Outcome | None:
+        """The issuer's outcome, None where it broke or gave a certificate for something else."""
+        try:
+            outcome = self.issuer.issue(request, timeout=timeout)
+        except Exception:  # a bug of the backend costs this request alone
+            logger.exception('the backend broke on a request of %s', request.requirer)
+            return None
+        if not isinstance(outcome, Issued):
+            return outcome
+        problem = x509.mismatch(
+            request.csr, outcome.certificate, outcome.chain, is_ca=request.is_ca, now=self.clock()
+        )
+        if problem:
+            logger.error('certificate for %s is not published: %s', request.requirer, problem)
+            return None
+        return outcome
+
+    def _react(self, request: Request, answer: Answer, outcome: Outcome | None) -> Answer:
+        match outcome:
+            case Issued():
+                return self._issued(request, answer, outcome)
+            case Pending():
+                retry_at = int(outcome.retry_at.timestamp()) if outcome.retry_at else 0
+                record = ledger.failed(
+                    answer.record, outcome.message, self.settings, self.clock(), retry_at
+                )
+                return dataclasses.replace(answer, record=record, refusal=None)
+            case Rejected():
+                return self._refused(answer, request.csr.pem, outcome)
+            case Unavailable():
+                return self._unavailable(answer, request, outcome)
+            case None:
+                message = 'the backend gave no usable certificate; see the log'
+                record = ledger.failed(answer.record, message, self.settings, self.clock())
+                return dataclasses.replace(answer, record=record)
+
+    def _issued(self, request: Request, answer: Answer, issued: Issued) -> Answer:
+        certificate = issued.certificate
+        hours = (certificate.not_after - certificate.not_before) / datetime.timedelta(hours=1)
+        entry = wire.Entry(
+            csr=request.csr.pem,
+            certificate=certificate.pem.strip(),
+            ca=issued.chain[-1].pem.strip(),
+            chain=tuple(one.pem.strip() for one in (certificate, *issued.chain)),
+            notice_hours=int(hours * NOTICE),
+        )
+        record = ledger.issued(certificate, self.issuer.generation)
+        return dataclasses.replace(answer, entry=entry, refusal=None, record=record, serves=True)
+
+    def _refused(self, answer: Answer, csr: str, rejected: Rejected) -> Answer:
+        """A certificate that serves stays; else the refusal is published in place of anything."""
+        retry_at = int(rejected.retry_at.timestamp()) if rejected.retry_at else ledger.NEVER
+        record = ledger.failed(
+            answer.record, rejected.message, self.settings, self.clock(), retry_at
+        )
+        if answer.serves:
+            return dataclasses.replace(answer, record=record)
+        refusal = wire.Refusal(
+            csr, rejected.code, rejected.message, rejected.reason, self._provider
+        )
+        return dataclasses.replace(answer, entry=None, refusal=refusal, record=record)
+
+    def _unavailable(self, answer: Answer, request: Request, outcome: Unavailable) -> Answer:
+        """As a refusal, but the next attempt comes by itself."""
+        retry_at = int(outcome.retry_at.timestamp()) if outcome.retry_at else None
+        record = ledger.failed(
+            answer.record, outcome.message, self.settings, self.clock(), retry_at
+        )
+        if answer.serves:
+            return dataclasses.replace(answer, record=record)
+        code = ErrorCode.SERVER_NOT_AVAILABLE
+        refusal = wire.Refusal(
+            request.csr.pem, code, outcome.message, outcome.reason, self._provider
+        )
+        return dataclasses.replace(answer, entry=None, refusal=refusal, record=record)
+
+    @property
+    def _provider(self) -> str:
+        return self.issuer.capabilities.provider_type
+
+
+def _noted(answer: Answer, message: str) -> Answer:
+    return dataclasses.replace(answer, record=dataclasses.replace(answer.record, message=message))
+
+
+@dataclasses.dataclass
+class _Tally:
+    """Collects the answers of a pass."""
+
+    now: int
+    answers: dict[int, list[Answer]] = dataclasses.field(
+        default_factory=lambda: collections.defaultdict(list)
+    )
+    problems: list[Problem] = dataclasses.field(default_factory=list[Problem])
+    asked: int = 0
+    withdrawn: int = 0
+
+    def add(self, relation_id: int, requirer: str, answer: Answer) -> None:
+        self.answers[relation_id].append(answer)
+        if answer.record.message:
+            self.problems.append(Problem(requirer, answer.record.message))
+
+    def complain(self, ignored: Ignore) -> None:
+        self.problems.append(Problem(ignored.complaint.owner, ignored.complaint.message))
+
+    def result(self, generation: str) -> Result:
+        every = [answer for answers in self.answers.values() for answer in answers]
+        served = [answer for answer in every if answer.entry and answer.serves]
+        refused = sum(1 for answer in every if answer.refusal)
+        ends = [answer.record.not_after for answer in served]
+        summary = Summary(
+            issued=len(served),
+            pending=len(every) - len(served) - refused,
+            refused=refused,
+            problems=tuple(self.problems),
+            first_expiry=min(ends, default=0),
+            asked=self.asked,
+            withdrawn=self.withdrawn,
+        )
+        records = {answer.key: answer.record for answer in every if answer.record != Record()}
+        published = {
+            relation_id: wire.Answers(
+                tuple(answer.entry for answer in answers if answer.entry),
+                tuple(answer.refusal for answer in answers if answer.refusal),
+            )
+            for relation_id, answers in self.answers.items()
+        }
+        return Result(published, Ledger(generation, records), summary)

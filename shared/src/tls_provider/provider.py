@@ -1,0 +1,201 @@
+"""The provider side of the relation: read, plan, act, write, in every event the same pass."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import logging
+from typing import TYPE_CHECKING, cast
+
+import ops
+
+from tls_provider import ledger, policy, status, wire, x509
+from tls_provider.engine import Engine, Result, hold
+from tls_provider.issuer import NotReady
+from tls_provider.ledger import Ledger
+from tls_provider.plan import Authority, Relation, plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tls_provider.issuer import Issuer
+
+logger = logging.getLogger(__name__)
+
+RULES_VERSION = '1'
+"""Part of the settings: refusals under older rules do not stand. Raise it when a rule changes."""
+BUDGET = datetime.timedelta(minutes=2)
+"""How long one pass may ask the issuer; Juju holds back the unit's other events meanwhile."""
+
+_LEDGER = 'ledger'
+
+
+class Provider(ops.Object):
+    """Answers every request on an endpoint, through an issuer.
+
+    The leader issues, the other units stand by and touch no databag. Events carry no meaning: each
+    runs the same pass, so none may be missed and none can do harm by coming twice.
+    """
+
+    def __init__(
+        self,
+        charm: ops.CharmBase,
+        *,
+        issuer: Callable[[], Issuer | NotReady],
+        rules: tuple[policy.Rule, ...] = (),
+        relation: str = 'certificates',
+        peers: str = 'peers',
+        refresh_on: Iterable[ops.BoundEvent] = (),
+    ):
+        """Observe all that could matter.
+
+        Args:
+            charm: The charm; its metadata must have the endpoint and the peer relation.
+            issuer: Called once in a pass of the leader, never on other units.
+            rules: Rules of the charm, after those that follow from the issuer's capabilities.
+            relation: Endpoint that provides `tls-certificates`.
+            peers: Peer relation, whose application databag holds the ledger.
+            refresh_on: Further events of the charm that should run a pass.
+
+        Raises:
+            ValueError: The metadata lacks an endpoint: a bug of the charm.
+
+        """
+        super().__init__(charm, f'tls-provider-{relation}')
+        endpoint = charm.meta.provides.get(relation)
+        if endpoint is None or endpoint.interface_name != 'tls-certificates':
+            raise ValueError(f'the charm does not provide tls-certificates as {relation}')
+        if peers not in charm.meta.peers:
+            raise ValueError(f'the charm has no peer relation {peers}')
+        self._charm = charm
+        self._issuer = issuer
+        self._rules = rules
+        self._endpoint = relation
+        self._peers = peers
+        self._state: Result | NotReady | None = None
+        on = charm.on
+        for event in (
+            on[relation].relation_changed,
+            on[relation].relation_departed,
+            on[relation].relation_broken,
+            on[peers].relation_created,
+            on[peers].relation_changed,
+            on.config_changed,
+            on.leader_elected,
+            on.secret_changed,
+            on.secret_expired,
+            on.start,
+            on.update_status,
+            on.upgrade_charm,
+            *refresh_on,
+        ):
+            self.framework.observe(event, self._on_event)
+        self.framework.observe(on.collect_unit_status, self._on_collect_status)
+
+    @property
+    def last_generation(self) -> str:
+        """The authority of the last pass, from the ledger; empty before there was one.
+
+        A charm that finds no key of its authority but a generation here has lost it.
+        """
+        return self._read_ledger().generation
+
+    def reconcile(self) -> None:
+        """Run a pass; does nothing on a unit that is not the leader."""
+        if not self._charm.unit.is_leader():
+            return
+        peers = self.model.get_relation(self._peers)
+        if peers is None:
+            self._state = NotReady('waits for the peer relation', blocked=False)
+            return
+        issuer = self._issuer()
+        book = self._read_ledger()
+        relations = [one for one in self.model.relations[self._endpoint] if one.active]
+        read = [self._read(relation) for relation in relations]
+        if isinstance(issuer, NotReady):
+            result = hold(plan(read, book, None, _now()), book.generation, _now())
+            capabilities: dict[str, str] = {}
+        else:
+            settings = _settings(issuer)
+            decisions = plan(read, book, self._authority(issuer, settings), _now())
+            result = Engine(issuer, settings, _now, BUDGET).carry_out(decisions)
+            capabilities = wire.write_capabilities(issuer.capabilities)
+        for relation in relations:
+            answers = result.answers.get(relation.id, wire.Answers())
+            self._write(relation, wire.write_answers(answers) | capabilities)
+        self._write(peers, {_LEDGER: ledger.dumps(result.book)})
+        self._state = issuer if isinstance(issuer, NotReady) else result
+        self._log(result)
+
+    def _authority(self, issuer: Issuer, settings: str) -> Authority:
+        return Authority(
+            generation=issuer.generation,
+            settings=settings,
+            rules=(*policy.rules(issuer.capabilities), *self._rules),
+            anchors=lambda: frozenset(anchor.fingerprint for anchor in issuer.trust_anchors),
+        )
+
+    def _read(self, relation: ops.Relation) -> Relation:
+        owners: list[ops.Unit | ops.Application] = sorted(
+            relation.units, key=lambda unit: unit.name
+        )
+        app = cast('ops.Application | None', relation.app)  # absent in some cross-model relations
+        if app is not None:
+            owners.append(app)
+        submissions: list[wire.Submission] = []
+        complaints: list[wire.Complaint] = []
+        for owner in owners:
+            found, wrong = wire.read_requests(owner.name, relation.data[owner])
+            submissions += found
+            complaints += wrong
+        published = wire.read_answers(relation.data[self._charm.app])
+        return Relation(relation.id, tuple(submissions), tuple(complaints), published)
+
+    def _read_ledger(self) -> Ledger:
+        peers = self.model.get_relation(self._peers)
+        if peers is None or not self._charm.unit.is_leader():
+            return Ledger()
+        return ledger.loads(peers.data[self._charm.app].get(_LEDGER, ''))
+
+    def _write(self, relation: ops.Relation, data: dict[str, str]) -> None:
+        """One write where a text differs, none where all are equal: each wakes every requirer."""
+        databag = relation.data[self._charm.app]
+        changed = {key: text for key, text in data.items() if databag.get(key, '') != text}
+        if changed:
+            databag.update(changed)
+
+    def _log(self, result: Result) -> None:
+        summary = result.summary
+        if summary.asked or summary.withdrawn:
+            logger.info('asked for %d, withdrew %d', summary.asked, summary.withdrawn)
+        if summary.problems:
+            problems = '; '.join(
+                f'{x509.printable(problem.requirer)}: {x509.printable(problem.message, 200)}'
+                for problem in summary.problems[:10]
+            )
+            logger.warning('%d problems: %s', len(summary.problems), problems)
+
+    def _on_event(self, _: ops.EventBase) -> None:
+        self.reconcile()
+
+    def _on_collect_status(self, event: ops.CollectStatusEvent) -> None:
+        match self._state:
+            case NotReady(message=message, blocked=True):
+                event.add_status(ops.BlockedStatus(message))
+            case NotReady(message=message):
+                event.add_status(ops.WaitingStatus(message))
+            case Result(summary=summary):
+                event.add_status(ops.ActiveStatus(status.message(summary)))
+            case None if not self._charm.unit.is_leader():
+                event.add_status(ops.ActiveStatus('standby, the leader issues'))
+            case None:
+                pass  # no pass in this dispatch: the status of the last one stands
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def _settings(issuer: Issuer) -> str:
+    """A short fingerprint of the issuer's settings and of the version of the rules."""
+    return hashlib.sha256(f'{RULES_VERSION} {issuer.settings}'.encode()).hexdigest()[:16]
