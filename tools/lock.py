@@ -1,11 +1,11 @@
 """Compile every requirements lock: pinned by hash, free of index addresses, one version for all.
 
-The root's dependency groups give `requirements-GROUP.lock`. Each charm's `pyproject.toml` gives the
-`requirements.lock` beside it, under the constraint of `requirements-test.lock`, so that every charm
-ships the versions that were tested.
+The root's dependency groups give `requirements-GROUP.lock`. Each charm's `pyproject.toml` gives
+the `requirements.lock` beside it, under the constraint of `requirements-test.lock`, so that every
+charm ships the versions that were tested.
 
-Usage: `lock.py` rewrites what changed; `lock.py --check` changes nothing and exits 1 on a difference;
-`lock.py --upgrade` takes newer versions.
+Usage: `lock.py` rewrites what changed; with `--check` it changes nothing and exits 1 on a
+difference; with `--upgrade` it takes newer versions.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ FLOOR = '3.10'
 def compile_lock(source: list[str], lock: pathlib.Path, target: pathlib.Path) -> None:
     """Write the lock of a source (arguments of `uv pip compile`) to a target.
 
-    The pins of `lock` are kept where they still satisfy the source: a release of a dependency alone
-    changes no lock.
+    The pins of `lock` are kept where they still satisfy the source: a release of a dependency
+    alone changes no lock.
     """
     if lock.exists() and lock != target:
         shutil.copyfile(lock, target)
@@ -51,7 +51,9 @@ def locks() -> list[tuple[pathlib.Path, list[str]]]:
         (ROOT / f'requirements-{group}.lock', ['--group', group] + tested * (group != 'test'))
         for group in GROUPS
     ]
-    charms = sorted([*ROOT.glob('charms/*/pyproject.toml'), *ROOT.glob('tests/charms/*/pyproject.toml')])
+    charms = sorted(
+        [*ROOT.glob('charms/*/pyproject.toml'), *ROOT.glob('tests/charms/*/pyproject.toml')]
+    )
     return found + [
         (project.parent / 'requirements.lock', [str(project.relative_to(ROOT)), *tested])
         for project in charms
@@ -61,7 +63,9 @@ def locks() -> list[tuple[pathlib.Path, list[str]]]:
 def main() -> int:
     """Compile all; 0 when nothing differs or everything was rewritten."""
     parser = argparse.ArgumentParser(description=(__doc__ or '').partition('\n')[0])
-    parser.add_argument('--check', action='store_true', help='change nothing, exit 1 on a difference')
+    parser.add_argument(
+        '--check', action='store_true', help='change nothing, exit 1 on a difference'
+    )
     parser.add_argument('--upgrade', action='store_true', help='take newer versions')
     options = parser.parse_args()
     stale: list[str] = []

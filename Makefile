@@ -1,0 +1,28 @@
+# Each target only makes sure that tox is there and calls it. Needs python3 (3.10 or later) with venv.
+PYTHON ?= python3
+TOX = .venv/bin/tox run --quiet
+
+.PHONY: demo test lint pack clean
+
+demo: .venv/ready
+	@KEEP=$(KEEP) $(TOX) -e demo
+
+test: .venv/ready
+	@$(TOX)
+
+lint: .venv/ready
+	@$(TOX) -e lint,static
+
+pack: .venv/ready
+	@$(TOX) -e pack
+
+clean:
+	rm -rf .venv .tox dist
+
+.venv/ready: requirements-bootstrap.lock
+	@$(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo 'needs Python 3.10 or later with venv (Debian, Ubuntu: apt install python3-venv)' >&2; exit 1; }
+	@echo 'setting up .venv (first time only)'
+	@$(PYTHON) -m venv --clear .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
+	@touch $@

@@ -1,0 +1,107 @@
+"""The engine and the artifacts of the integration suites.
+
+A suite sees a `juju` command on PATH, whichever engine that belongs to, and packed charms.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import jubilant
+import pack
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        '--engine',
+        choices=('juju', 'minijuju'),
+        default='minijuju',
+        help='whose juju command the suites use',
+    )
+    parser.addoption(
+        '--base',
+        help='base of the packed charms; default: this machine for minijuju, else ubuntu@24.04',
+    )
+
+
+@pytest.fixture(scope='session')
+def engine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """A `juju` command on PATH for the time of the session."""
+    if request.config.getoption('--engine') == 'juju':
+        yield
+        return
+    folder = tmp_path_factory.mktemp('minijuju')
+    minijuju = [sys.executable, '-m', 'minijuju']
+    install = [*minijuju, 'install', '--into', str(folder / 'bin'), '--home', str(folder / 'home')]
+    subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
+    path = os.environ['PATH']
+    os.environ['PATH'] = f'{folder / "bin"}{os.pathsep}{path}'
+    yield
+    os.environ['PATH'] = path
+    subprocess.run([*minijuju, 'stop', '--home', str(folder / 'home')], check=True)
+
+
+@pytest.fixture(scope='module')
+def juju(engine: None) -> Iterator[jubilant.Juju]:
+    """A new model, in which a failed hook stays failed."""
+    with jubilant.temp_model() as model:
+        model.model_config({'automatically-retry-hooks': False})
+        model.wait_timeout = 180
+        yield model
+
+
+Wait = Callable[[], jubilant.Status]
+
+
+@pytest.fixture(scope='module')
+def idle(juju: jubilant.Juju, request: pytest.FixtureRequest) -> Wait:
+    """Waits until no unit has anything left to do; a failed hook ends the wait."""
+    # Juju's units are idle between two hooks as well: only a longer silence tells.
+    quiet = 5 if request.config.getoption('--engine') == 'juju' else 1
+
+    def wait() -> jubilant.Status:
+        return juju.wait(
+            jubilant.all_agents_idle, error=jubilant.any_error, delay=0.2 * quiet, successes=quiet
+        )
+
+    return wait
+
+
+@pytest.fixture(scope='module')
+def settle(juju: jubilant.Juju, idle: Wait) -> Wait:
+    """Waits until every unit is active and has nothing left to do."""
+
+    def wait() -> jubilant.Status:
+        juju.wait(jubilant.all_active, error=jubilant.any_error, delay=0.2, successes=1)
+        status = idle()
+        return status if jubilant.all_active(status) else wait()
+
+    return wait
+
+
+@pytest.fixture(scope='session')
+def artifact(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], pathlib.Path]:
+    """Packs a charm of this repository by its folder and gives the artifact's path."""
+    base = request.config.getoption('--base')
+    if base is None:
+        base = 'host' if request.config.getoption('--engine') == 'minijuju' else 'ubuntu@24.04'
+    into = tmp_path_factory.mktemp('artifacts')
+    # One time for all commits, so that an unchanged charm is taken from the cache.
+    os.environ.setdefault('SOURCE_DATE_EPOCH', '1700000000')
+
+    def build(folder: str) -> pathlib.Path:
+        cache = ROOT / '.tox' / 'artifacts'
+        return pack.build(ROOT / folder, pack.named(base), into, cache_folder=cache).path
+
+    return build

@@ -1,0 +1,261 @@
+"""Unit agents: threads that take the next operation of any unit, run it and record the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING
+
+from minijuju import artifact, lifecycle
+from minijuju.dispatch import hook_command, output_files, read_output
+from minijuju.environment import hook_environment
+from minijuju.interpreter import python_folder
+from minijuju.operations import (
+    EnterScope,
+    LeaveScope,
+    LifecycleHook,
+    RelationHook,
+    Remove,
+    RunTask,
+    SecretHook,
+)
+from minijuju.processes import await_end, kill_group, kill_marked, start
+from minijuju.resolver import UPDATE_STATUS, config_digest, next_op, wake_at
+
+if TYPE_CHECKING:
+    from minijuju.charm import Charm
+    from minijuju.context import HookContext
+    from minijuju.controller import Controller
+    from minijuju.model import Model, Task, Unit
+    from minijuju.operations import Hook, Op
+
+# Ended by these, a hook neither failed nor succeeded: it is run again.
+_INTERRUPTIONS = {-signal.SIGTERM, -signal.SIGKILL}
+
+
+class Agents:
+    """The agents of all units. One unit's hooks never overlap; other units' hooks may.
+
+    The threads last as long as the daemon, because a charm process dies with the thread that
+    started it.
+    """
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+
+    def begin(self) -> None:
+        """Start the threads."""
+        for number in range(self._controller.jobs):
+            threading.Thread(target=self._work, name=f'agent-{number}', daemon=True).start()
+
+    def _work(self) -> None:
+        try:
+            while True:
+                context, config, old = self._take()
+                self._finish(context, config, self._run_safely(context, old))
+        except BaseException:
+            # Units that silently stop are worse than a daemon that ends with its reason in a log.
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+
+    def _run_safely(self, context: HookContext, old: Charm | None) -> int:
+        try:
+            return self._run(context, old)
+        except Exception:
+            self._log(context, 'ERROR', traceback.format_exc())
+            return 1
+
+    def _take(self) -> tuple[HookContext, object, Charm | None]:
+        """Wait for a unit with a process to run, and mark it as running."""
+        controller = self._controller
+        with controller.changed:
+            while True:
+                found = self._find()
+                if found is None:
+                    controller.changed.wait(self._time_to_wake())
+                    continue
+                model, unit, op = found
+                now = controller.clock.now()
+                old = self._replaced_charm(model, unit, op)
+                if isinstance(op, RunTask):
+                    task = model.tasks[op.task]
+                    task.status, task.started = 'running', now
+                elif isinstance(op, LifecycleHook | RelationHook | SecretHook):
+                    lifecycle.begin(model, unit, op, now)
+                unit.running = op
+                if op != UPDATE_STATUS:
+                    unit.agent_since = now
+                context = controller.open_context(model, unit, op)
+                controller.changed.notify_all()
+                return context, config_digest(model, unit), old
+
+    def _find(self) -> tuple[Model, Unit, Op] | None:
+        """Return the unit that has waited longest; operations without a process are done here."""
+        controller = self._controller
+        for model in controller.models.values():
+            for unit in sorted(model.units(), key=lambda unit: unit.agent_since):
+                while unit.running is None:
+                    op = next_op(model, unit, controller.clock.now())
+                    if op is None:
+                        break
+                    if not self._without_process(model, unit, op):
+                        return model, unit, op
+                    controller.changed.notify_all()
+                    if isinstance(op, Remove):
+                        return self._find()
+        return None
+
+    def _without_process(self, model: Model, unit: Unit, op: Op) -> bool:
+        match op:
+            case EnterScope():
+                lifecycle.enter_scope(model, unit, op.relations)
+            case LeaveScope():
+                lifecycle.leave_scope(model, unit, op.relation)
+            case Remove():
+                self.remove(model, unit)
+            case _:
+                return False
+        return True
+
+    def remove(self, model: Model, unit: Unit) -> None:
+        """End a unit now, with all its processes and its folder. Hold the lock."""
+        for context in [*self._controller.contexts.values()]:
+            if context.unit is unit:
+                del self._controller.contexts[context.id]
+                process = self._controller.processes.get(context.id)
+                if process is not None:
+                    kill_group(process)
+        lifecycle.drop_unit(model, unit)
+        mark = f'JUJU_CONTEXT_ID={self._controller.mark}'
+        names = (f'JUJU_UNIT_NAME={unit.name}\0', f'JUJU_MODEL_UUID={model.uuid}')
+        kill_marked(mark.encode(), *(name.encode() for name in names))
+        shutil.rmtree(unit.folder.parent, ignore_errors=True)
+
+    def skip(self, model: Model, unit: Unit) -> None:
+        """Count the failed hook of a unit as run. Hold the lock."""
+        op = unit.failure.op if unit.failure is not None else None
+        if isinstance(op, LifecycleHook | RelationHook | SecretHook):
+            now = self._controller.clock.now()
+            lifecycle.succeed(model, unit, op, config_digest(model, unit), now)
+
+    def _time_to_wake(self) -> float | None:
+        controller = self._controller
+        now = controller.clock.now()
+        moments = [
+            moment
+            for model in controller.models.values()
+            for unit in model.units()
+            if unit.running is None and (moment := wake_at(model, unit)) is not None
+        ]
+        return max((min(moments) - now).total_seconds(), 0.01) if moments else None
+
+    def _replaced_charm(self, model: Model, unit: Unit, op: Op) -> Charm | None:
+        """Take up a new charm when it is time to, and return the one whose files are there."""
+        app = model.apps[unit.app]
+        upgrade = op == LifecycleHook('upgrade-charm') and unit.charm.digest != app.charm.digest
+        if op == LifecycleHook('install') or upgrade or unit.forced_refresh:
+            old, unit.charm, unit.forced_refresh = unit.charm, app.charm, False
+            if upgrade:
+                unit.queued = 'upgrade-charm'
+            return old
+        return None
+
+    def _run(self, context: HookContext, old: Charm | None) -> int:
+        unit, controller = context.unit, self._controller
+        if old is not None:
+            artifact.install_into(unit.charm, unit.folder, old)
+        command = hook_command(context)
+        if not command:
+            self._log(context, 'INFO', 'skipped: the charm has neither dispatch nor such a hook')
+            return 0
+        paths = [controller.home / 'tools']
+        if unit.charm.python:
+            paths.append(python_folder(unit.charm, controller.home / 'pythons'))
+        out, err = output_files(unit)
+        process = start(
+            command,
+            folder=unit.folder,
+            environment=hook_environment(
+                context, paths=paths, port=controller.port, offset=controller.clock.offset
+            ),
+            stdout=out,
+            stderr=err,
+        )
+        with controller.changed:
+            controller.processes[context.id] = process
+            if context.id not in controller.contexts:
+                kill_group(process)
+        await_end(process)
+        with controller.changed:
+            del controller.processes[context.id]
+            return process.wait()
+
+    def _finish(self, context: HookContext, config: object, code: int) -> None:
+        controller, unit, model = self._controller, context.unit, context.model
+        with controller.changed:
+            alive = controller.contexts.pop(context.id, None) is not None
+            if not alive:
+                controller.changed.notify_all()
+                return
+            self._log_output(context)
+            now = controller.clock.now()
+            problem = context.commit() if code == 0 else ''
+            if problem:
+                self._log(context, 'ERROR', f'committing requested changes failed: {problem}')
+            unit.running = None
+            op = context.op
+            if isinstance(op, RunTask):
+                self._finish_task(context, model.tasks[op.task], code, problem)
+            elif isinstance(op, LifecycleHook | RelationHook | SecretHook):
+                self._finish_hook(context, op, config, code, problem)
+            if op != UPDATE_STATUS:
+                unit.agent_since = now
+            controller.changed.notify_all()
+
+    def _finish_hook(
+        self, context: HookContext, op: Hook, config: object, code: int, problem: str
+    ) -> None:
+        controller, unit, model = self._controller, context.unit, context.model
+        now = controller.clock.now()
+        if code in _INTERRUPTIONS:
+            self._log(context, 'WARNING', f'hook "{op.name}" was interrupted; it will run again')
+        elif code or problem:
+            self._log(context, 'ERROR', f'hook "{op.name}" failed: exit status {code}')
+            retry = model.settings.get('automatically-retry-hooks', 'true') != 'false'
+            lifecycle.fail(unit, op, retry=retry, factor=controller.retry_factor, now=now)
+        else:
+            self._log(context, 'INFO', f'ran "{op.name}" hook')
+            lifecycle.succeed(model, unit, op, config, now)
+
+    def _finish_task(self, context: HookContext, task: Task, code: int, problem: str) -> None:
+        task.completed = self._controller.clock.now()
+        out, err = output_files(context.unit)
+        task.stdout, task.stderr = read_output(out), read_output(err)
+        task.return_code = code
+        if code in _INTERRUPTIONS:
+            task.message = 'action terminated'
+        elif problem:
+            task.message = 'committing requested changes failed'
+        failed = code in _INTERRUPTIONS or problem or context.action_failed
+        task.status = 'failed' if failed else 'completed'
+        self._log(
+            context, 'INFO', f'ran task {task.id} {task.action or "juju-exec"}: {task.status}'
+        )
+
+    def _log(self, context: HookContext, level: str, message: str) -> None:
+        unit = context.unit.name
+        self._controller.log(context.model, unit, 'juju.worker.uniter.operation', level, message)
+
+    def _log_output(self, context: HookContext) -> None:
+        unit, op = context.unit, context.op
+        name = op.name if isinstance(op, LifecycleHook | RelationHook | SecretHook) else 'action'
+        for path, level in zip(output_files(unit), ('DEBUG', 'WARNING'), strict=True):
+            for line in read_output(path).splitlines():
+                self._controller.log(
+                    context.model, unit.name, f'unit.{unit.name}.{name}', level, line
+                )

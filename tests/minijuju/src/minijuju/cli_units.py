@@ -1,0 +1,48 @@
+"""juju commands about units that exist."""
+
+from __future__ import annotations
+
+from minijuju import lifecycle
+from minijuju.arguments import Refused
+from minijuju.cli import Command, command
+
+
+@command(
+    'remove-unit', 'no-prompt', 'force', 'n|num-units=', 'destroy-storage', 'no-wait', 'dry-run'
+)
+def _remove_unit(call: Command) -> str:
+    names, count = call.arguments.positional, call.arguments.value('num-units')
+    if not names:
+        call.required(0, 'unit')
+    if count:
+        units = sorted(call.app(names[0]).units.values(), key=lambda unit: -unit.number)
+        if not count.isdigit():
+            raise Refused(f'invalid value "{count}" for option --num-units', code=2)
+        names = tuple([unit.name for unit in units if not unit.dying][: int(count)])
+    model = call.model
+    for unit in [call.unit(name) for name in names]:
+        call.notes.append(f'will remove unit {unit.name}')
+        if call.arguments.on('force'):
+            call.agents.remove(model, unit)
+        else:
+            unit.dying = True
+    lifecycle.sweep(model)
+    return ''
+
+
+@command('resolved', 'no-retry', 'all')
+def _resolved(call: Command) -> str:
+    model = call.model
+    units = [call.unit(name) for name in call.arguments.positional]
+    if call.arguments.on('all'):
+        units = [unit for unit in model.units() if unit.failure is not None]
+    if not units and not call.arguments.on('all'):
+        call.required(0, 'unit')
+    for unit in units:
+        if unit.failure is None:
+            raise Refused(f'unit "{unit.name}" is not in an error state')
+        if call.arguments.on('no-retry'):
+            call.agents.skip(model, unit)
+        else:
+            unit.resolved = True
+    return ''

@@ -1,0 +1,78 @@
+"""The one clock, and the texts that Juju uses for moments and durations."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+
+_UNITS = {
+    'ns': 1e-9,
+    'us': 1e-6,
+    'ms': 1e-3,
+    's': 1.0,
+    'm': 60.0,
+    'h': 3600.0,
+    'd': 86400.0,
+}
+_PART = re.compile(r'(\d+(?:\.\d+)?)(ns|us|ms|s|m|h|d)')
+_MOMENT = re.compile(r'(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|z|[+-]\d\d:\d\d)?')
+
+
+class Clock:
+    """The time of day for timers, retries and time stamps; it can be put forward."""
+
+    def __init__(self) -> None:
+        self._offset = timedelta()
+
+    @property
+    def offset(self) -> timedelta:
+        """How far this clock is ahead of the machine's."""
+        return self._offset
+
+    def now(self) -> datetime:
+        """Return the present moment in UTC."""
+        return datetime.now(timezone.utc) + self._offset
+
+    def advance(self, by: timedelta) -> None:
+        """Put the clock forward."""
+        self._offset += by
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return the moment in UTC as ``2026-01-31T23:59:59Z``."""
+    return moment.astimezone(timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+
+
+def status_time(moment: datetime) -> str:
+    """Return the moment as ``juju status`` writes it: ``31 Jan 2026 23:59:59Z``."""
+    return moment.astimezone(timezone.utc).strftime('%d %b %Y %H:%M:%SZ')
+
+
+def parse_duration(value: str) -> timedelta | None:
+    """Return the length of a Go duration such as ``1h30m`` or ``10s``, None when it is not one.
+
+    Days (``2d``) are understood too. A bare number counts as seconds, as jubilant may send it.
+    """
+    if re.fullmatch(r'\d+(\.\d+)?', value):
+        return timedelta(seconds=float(value))
+    if not value or _PART.sub('', value):
+        return None
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
+    return timedelta(seconds=seconds)
+
+
+def parse_moment(value: str, now: datetime) -> datetime | None:
+    """Return the moment that an ``--expire`` text names, None when it is neither form.
+
+    The text is RFC 3339 (UTC when it has no zone) or a duration from now.
+    """
+    if match := _MOMENT.fullmatch(value):
+        date, time, fraction, zone = match.groups()
+        micro = f'{fraction or "0":0<6}'[:6]
+        zone = '+00:00' if zone in {None, 'Z', 'z'} else zone
+        try:
+            return datetime.fromisoformat(f'{date}T{time}.{micro}{zone}').astimezone(timezone.utc)
+        except ValueError:
+            return None
+    length = parse_duration(value)
+    return None if length is None else now + length

@@ -1,0 +1,167 @@
+"""Hook tools that read secrets: content for every reader, facts for those who manage them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from minijuju.arguments import Refused
+from minijuju.clock import rfc3339
+from minijuju.context import DENIED
+from minijuju.hooktools import Call, Output, tool
+from minijuju.secret import Observer, Secret, bare_id
+from minijuju.secret_edits import Update
+
+if TYPE_CHECKING:
+    from minijuju.context import HookContext
+
+
+@tool('secret-get', 'label=', 'peek', 'refresh', 'update')
+def _secret_get(call: Call) -> Output:
+    content = _content(call)
+    key = call.arguments.at(1)
+    if key and key not in content:
+        raise Refused(f'value for key "{key}" not found')
+    return Output(content[key] if key else dict(content))
+
+
+@tool('secret-info-get', 'label=')
+def _secret_info_get(call: Call) -> Output:
+    arguments = call.arguments
+    wanted, label = bare_id(arguments.at(0)), arguments.value('label')
+    if not wanted and not label:
+        raise Refused('require either a secret URI or label', code=2)
+    if wanted and label:
+        raise Refused('specify either a secret URI or label but not both', code=2)
+    for number, info in _managed(call.context).items():
+        if number == wanted or (label and info.get('label') == label):
+            return Output({number: info})
+    raise Refused(f'secret "{wanted or label}" not found')
+
+
+@tool('secret-ids')
+def _secret_ids(call: Call) -> Output:
+    return Output(sorted(_managed(call.context)))
+
+
+def _content(call: Call) -> dict[str, str]:
+    context, arguments = call.context, call.arguments
+    number, label = bare_id(arguments.at(0)), arguments.value('label')
+    peek, refresh = arguments.on('peek'), arguments.on('refresh') or arguments.on('update')
+    if peek and refresh:
+        raise Refused('specify one of --peek or --refresh but not both', code=2)
+    if not number and not label:
+        raise Refused('require either a secret URI or label', code=2)
+    number = number or _labelled(context, label)
+    created = context.secrets.created.get(number)
+    if created is not None:
+        created[1].label = label or created[1].label
+        return created[1].content or {}
+    secret = context.model.secrets.get(number)
+    if secret is None:
+        raise Refused(f'secret "{number}" not found')
+    if not secret.readable_by(context.unit.name):
+        raise Refused(DENIED)
+    if label and _manages(context, secret):
+        if label != _current(context, secret).label:
+            context.secrets.update(number, Update(label=label))
+        label = ''
+    return _read(context, secret, label, peek=peek, refresh=refresh)
+
+
+def _read(
+    context: HookContext, secret: Secret, label: str, *, peek: bool, refresh: bool
+) -> dict[str, str]:
+    """Return the content that the unit sees; pins and observers' labels are stored at once."""
+    update = context.secrets.updated.get(secret.id)
+    pending = update.content if update is not None else None
+    name = context.unit.name
+    if peek:
+        revision = secret.latest
+    else:
+        observer = secret.observers.setdefault(name, Observer())
+        observer.label = label or observer.label
+        if refresh and pending is not None:
+            context.secrets.refreshed.add(secret.id)
+        if not observer.revision or (refresh and pending is None):
+            observer.revision = secret.newest
+        revision = secret.revisions.get(observer.revision)
+    if pending is not None and (peek or refresh):
+        return pending
+    if revision is None:
+        raise Refused(f'secret "{secret.id}" revision not found')
+    return revision.content
+
+
+def _labelled(context: HookContext, label: str) -> str:
+    """Return the secret that a label means to this unit: as an owner, then as an observer."""
+    unit = context.unit
+    for number, (_, update) in context.secrets.created.items():
+        if update.label == label:
+            return number
+    for secret in context.model.secrets.values():
+        if secret.owned_by(unit.name) and _current(context, secret).label == label:
+            return secret.id
+    for secret in context.model.secrets.values():
+        observer = secret.observers.get(unit.name)
+        if observer is not None and observer.label == label:
+            return secret.id
+    raise Refused(f'consumer label "{label}" not found')
+
+
+def _manages(context: HookContext, secret: Secret) -> bool:
+    if secret.owner.kind == 'application':
+        return secret.owner.name == context.unit.app and context.is_leader
+    return secret.owner.kind == 'unit' and secret.owner.name == context.unit.name
+
+
+def _current(context: HookContext, secret: Secret) -> Update:
+    """Return the secret's facts with this hook's pending changes."""
+    latest = secret.latest
+    facts = Update(
+        label=secret.label,
+        description=secret.description,
+        rotate=secret.rotate,
+        expires=latest.expires if latest is not None else None,
+    )
+    pending = context.secrets.updated.get(secret.id)
+    if pending is not None:
+        facts.merge(pending)
+    return facts
+
+
+def _managed(context: HookContext) -> dict[str, dict[str, object]]:
+    """Return what secret-info-get says of each secret that the unit manages."""
+    found: dict[str, dict[str, object]] = {}
+    for number, secret in context.model.secrets.items():
+        deleted = context.secrets.deleted.get(number)
+        if _manages(context, secret) and deleted != set():
+            info = _info(_current(context, secret), secret.owner.kind, secret.newest)
+            if secret.rotates is not None:
+                info['rotates'] = rfc3339(secret.rotates)
+            info['access'] = [
+                {
+                    'target': f'{"unit" if "/" in grant.subject else "application"}-'
+                    + grant.subject.replace('/', '-'),
+                    'scope': f'relation-{grant.relation}',
+                    'role': 'view',
+                }
+                for grant in secret.grants
+            ]
+            found[number] = info
+    for number, (owner, update) in context.secrets.created.items():
+        found[number] = _info(update, owner.kind, 1)
+    return found
+
+
+def _info(facts: Update, owner: str, revision: int) -> dict[str, object]:
+    info: dict[str, object] = {
+        'revision': revision,
+        'label': facts.label or '',
+        'owner': owner,
+        'rotation': facts.rotate or 'never',
+    }
+    if facts.description:
+        info['description'] = facts.description
+    if facts.expires is not None:
+        info['expiry'] = rfc3339(facts.expires)
+    return info

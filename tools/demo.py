@@ -1,0 +1,156 @@
+"""Show the whole way of a certificate request: pack, deploy, integrate, verify, step by step.
+
+Charms run for real on minijuju, the one-machine stand-in for Juju. With KEEP=1 in the environment
+the model stays and the last lines say how to look around.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+
+import jubilant
+import pack
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+STATE = ROOT / '.tox' / 'demo'
+PROVIDER = 'self-signed-certificates'
+MODEL = 'demo'
+
+
+@contextlib.contextmanager
+def step(text: str) -> Iterator[None]:
+    """One step: a counter that moves on a terminal, a plain line with the time elsewhere."""
+    begin = time.monotonic()
+    done = threading.Event()
+
+    def tick() -> None:
+        while not done.wait(0.2):
+            print(f'\r   {text} ({time.monotonic() - begin:.0f} s)', end='', flush=True)
+
+    ticker = threading.Thread(target=tick, daemon=True)
+    if sys.stdout.isatty():
+        ticker.start()
+    try:
+        yield
+    finally:
+        done.set()
+        if ticker.is_alive():
+            ticker.join()
+            print('\r\033[K', end='')
+    print(f'-- {text}: {time.monotonic() - begin:.1f} s', flush=True)
+
+
+def minijuju(*arguments: str) -> None:
+    """Run a command of minijuju itself."""
+    command = [sys.executable, '-m', 'minijuju', *arguments]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def show(title: str, text: str) -> None:
+    """A block of output, indented below its title."""
+    print(f'\n{title}\n')
+    print('\n'.join(f'   {line}' for line in text.strip().splitlines()), end='\n\n', flush=True)
+
+
+def openssl(*arguments: str, text: str = '') -> str:
+    """The output of an openssl command; one that fails ends the demo with its words."""
+    command = ['openssl', *arguments]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f'demo: {" ".join(command)}: {done.stdout}{done.stderr}')
+    return done.stdout
+
+
+def settled(status: jubilant.Status) -> bool:
+    """Every unit is active and has nothing left to do."""
+    return jubilant.all_active(status) and jubilant.all_agents_idle(status)
+
+
+def show_certificate(juju: jubilant.Juju) -> None:
+    """The certificate of the first unit as openssl reads it, and the verdict on its chain."""
+    [issued] = json.loads(juju.run('web/0', 'get-certificate').results['certificates'])
+    fields = ['-noout', '-subject', '-issuer', '-dates', '-ext', 'subjectAltName,extendedKeyUsage']
+    show('The certificate of web/0', openssl('x509', *fields, text=issued['certificate']))
+    ca = juju.run(f'{PROVIDER}/leader', 'get-ca-certificate').results['ca-certificate']
+    with tempfile.TemporaryDirectory() as folder:
+        leaf, root = pathlib.Path(folder, 'web-0.pem'), pathlib.Path(folder, 'ca.pem')
+        leaf.write_text(issued['certificate'], encoding='utf-8')
+        root.write_text(ca, encoding='utf-8')
+        options = ['-x509_strict', '-verify_hostname', 'web-0.internal', '-CAfile', str(root)]
+        verdict = openssl('verify', *options, str(leaf)).replace(f'{folder}/', '')
+    show(f'$ openssl verify {" ".join(options).replace(f"{folder}/", "")} web-0.pem', verdict)
+
+
+def run(juju: jubilant.Juju, artifacts: dict[str, pathlib.Path]) -> None:
+    """The story, told on a juju command that is there."""
+    with step('juju add-model demo'):
+        juju.add_model(MODEL)
+    with step(f'juju deploy {PROVIDER}: it makes its CA and keeps it in a Juju secret'):
+        juju.deploy(artifacts[PROVIDER], PROVIDER)
+        juju.wait(settled, error=jubilant.any_error, delay=0.1, successes=1)
+    with step('juju deploy web: three units that want a certificate each'):
+        names = {'sans_dns': 'web-{unit}.internal', 'sans-ip': '{address}'}
+        juju.deploy(artifacts['requirer'], 'web', config=names, num_units=3)
+        juju.wait(jubilant.all_agents_idle, error=jubilant.any_error, delay=0.1, successes=1)
+    with step(f'juju integrate web {PROVIDER}: requests go, certificates come back'):
+        juju.integrate('web', PROVIDER)
+        juju.wait(settled, error=jubilant.any_error, delay=0.1, successes=1)
+    show('$ juju status', juju.cli('status'))
+    show_certificate(juju)
+
+
+def main() -> int:
+    """Run the demo; 0 when the certificate verified."""
+    keep = os.environ.get('KEEP', '') not in {'', '0'}
+    home = STATE / 'home'
+    if home.exists():  # one that was kept
+        minijuju('stop', '--home', str(home))
+        shutil.rmtree(STATE)
+    begin = time.monotonic()
+    os.environ.setdefault('SOURCE_DATE_EPOCH', '1700000000')  # so that unchanged charms are reused
+    folders = {PROVIDER: ROOT / 'charms' / PROVIDER, 'requirer': ROOT / 'tests/charms/requirer'}
+    cache = ROOT / '.tox' / 'artifacts'
+    artifacts: dict[str, pathlib.Path] = {}
+    try:
+        with step('pack both charms for the Python of this machine'):
+            for name, folder in folders.items():
+                built = pack.build(folder, pack.named('host'), STATE, cache_folder=cache)
+                artifacts[name] = built.path
+        minijuju('install', '--into', str(STATE / 'bin'), '--home', str(home))
+        juju = jubilant.Juju(model=MODEL, cli_binary=str(STATE / 'bin' / 'juju'))
+        run(juju, artifacts)
+    except (pack.Failure, jubilant.WaitError, jubilant.CLIError) as error:
+        print(f'demo: {error}', file=sys.stderr)
+        return 1
+    finally:
+        if home.exists() and not keep:
+            with step('clean up'):
+                minijuju('stop', '--home', str(home))
+                shutil.rmtree(STATE)
+    print(f'done in {time.monotonic() - begin:.0f} s')
+    if keep:
+        print(
+            f'\nThe model is still running. Look around:\n'
+            f'   export PATH={STATE / "bin"}:$PATH\n'
+            f'   juju status\n'
+            f'   juju run web/1 get-certificate\n'
+            f'   juju config {PROVIDER} ca-common-name="My CA"\n'
+            f'   juju debug-log --limit 20\n'
+            f'and end it:\n'
+            f'   juju destroy-model {MODEL} --no-prompt'
+        )
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
