@@ -1,11 +1,11 @@
 # Each target only makes sure that tox is there and calls it. Needs python3 (3.10 or later) with venv.
 PYTHON ?= python3
-TOX = .venv/bin/tox run --quiet
+TOX = .venv/bin/tox run -q
 
 .PHONY: demo test lint pack clean
 
 demo: .venv/ready
-	@KEEP=$(KEEP) $(TOX) -e demo
+	@KEEP=$(KEEP) $(TOX) -q -e demo
 
 test: .venv/ready
 	@$(TOX)

@@ -16,10 +16,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import jubilant
 import pack
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STATE = ROOT / '.tox' / 'demo'
@@ -28,7 +31,7 @@ MODEL = 'demo'
 
 
 @contextlib.contextmanager
-def step(text: str) -> Iterator[None]:
+def step(text: str) -> Generator[None]:
     """One step: a counter that moves on a terminal, a plain line with the time elsewhere."""
     begin = time.monotonic()
     done = threading.Event()
@@ -59,7 +62,7 @@ def minijuju(*arguments: str) -> None:
 def show(title: str, text: str) -> None:
     """A block of output, indented below its title."""
     print(f'\n{title}\n')
-    print('\n'.join(f'   {line}' for line in text.strip().splitlines()), end='\n\n', flush=True)
+    print('\n'.join(f'   {line}'.rstrip() for line in text.strip().splitlines()), end='\n\n')
 
 
 def openssl(*arguments: str, text: str = '') -> str:

@@ -93,7 +93,13 @@ def failed(
     now: datetime.datetime,
     retry_at: int | None = None,
 ) -> Record:
-    """The record after an attempt without a certificate; None takes the time from `BACKOFF`."""
+    """The record after an attempt without a certificate; None takes the time from `BACKOFF`.
+
+    A final refusal that is given again changes nothing, so that nothing has to be written.
+    """
+    last = (record.retry_at, record.tried_under, record.message)
+    if retry_at == NEVER and last == (NEVER, settings, message):
+        return record
     wait = 60 * BACKOFF[min(record.attempts, len(BACKOFF) - 1)]
     return dataclasses.replace(
         record,
