@@ -19,6 +19,7 @@ import time
 from typing import TYPE_CHECKING
 
 import jubilant
+
 import pack
 
 if TYPE_CHECKING:

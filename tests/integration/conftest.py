@@ -12,8 +12,9 @@ import sys
 from collections.abc import Callable, Iterator
 
 import jubilant
-import pack
 import pytest
+
+import pack
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import datetime
 
-import local_ca
 import ops
-import options
 
+import local_ca
+import options
 from tls_provider import x509
 from tls_provider.issuer import NotReady
 from tls_provider.provider import Provider

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from certificate_profile import Signer
-
     from tls_provider.issuer import Outcome, Request
 
 
@@ -105,7 +104,7 @@ class LocalCA:
             raise x509.Malformed('no private key')
         x509.fingerprint_of(certificate)
         made_with, not_after = content.get('made-with', ''), content.get('not-after', '')
-        if made_with and not_after.isdigit():
+        if made_with and not_after.isdecimal():
             return cls(key, certificate, options, made_with, int(not_after), now)
         # Written by the charm that this one replaces, which kept nothing beside the certificate.
         end = int(x509.parse_certificate(certificate).not_after.timestamp())

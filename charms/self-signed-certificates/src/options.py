@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from local_ca import Options
+from tls_provider import x509
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,8 +34,8 @@ def parse(config: Mapping[str, object]) -> Options:
     """The CA that the options describe; raises `Invalid`."""
     values = {name: str(config.get(name, '')).strip() or text for name, text in DEFAULTS.items()}
     common_name = values['ca-common-name']
-    if len(common_name) > 64:
-        raise Invalid(f'option ca-common-name: {len(common_name)} characters; use 64 at most')
+    if (length := len(common_name.encode(errors='replace'))) > 64:
+        raise Invalid(f'option ca-common-name: {length} bytes; use 64 at most')
     if not common_name.isprintable():
         raise Invalid('option ca-common-name: holds characters that cannot be printed')
     validity = _duration('certificate-validity', values, MAX_VALIDITY, '825d')
@@ -53,7 +54,9 @@ def _duration(
     text = values[name]
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise Invalid(f'option {name}: "{text[:20]}" is not a number with m, h, d or w, as in 90d')
+        raise Invalid(
+            f'option {name}: "{x509.printable(text, 20)}" is not a number with m, h, d or w, as in 90d'
+        )
     unit = _UNITS[match[2]]
     number = int(match[1])
     too_long = number > most / datetime.timedelta(**{unit: 1})

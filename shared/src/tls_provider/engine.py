@@ -62,9 +62,9 @@ class Result:
     summary: Summary
 
 
-def hold(decisions: Iterable[Decision], generation: str, now: datetime.datetime) -> Result:
+def hold(decisions: Iterable[Decision], generation: str) -> Result:
     """The result of a pass without an issuer: what is published stands, what left is withdrawn."""
-    tally = _Tally(int(now.timestamp()))
+    tally = _Tally()
     for decision in decisions:
         match decision:
             case Keep():
@@ -91,8 +91,9 @@ class Engine:
 
     def carry_out(self, decisions: Iterable[Decision]) -> Result:
         """The answers and the ledger after the pass."""
-        tally = _Tally(int(self.clock().timestamp()))
-        asks: list[Ask] = []
+        decisions = tuple(decisions)
+        answered = self._ask_all([one for one in decisions if isinstance(one, Ask)])
+        tally = _Tally()
         for decision in decisions:
             match decision:
                 case Keep():
@@ -105,28 +106,30 @@ class Engine:
                 case Ignore():
                     tally.complain(decision)
                 case Ask():
-                    asks.append(decision)
-        # Those that failed least go first: nobody is starved by a request that always takes long.
-        asks.sort(key=lambda ask: ask.answer.record.attempts)
-        self._ask_all(asks, tally)
+                    answer, asked = answered[decision.answer.key]
+                    tally.asked += asked
+                    tally.add(decision.relation_id, decision.request.requirer, answer)
         return tally.result(self.issuer.generation)
 
-    def _ask_all(self, asks: list[Ask], tally: _Tally) -> None:
+    def _ask_all(self, asks: list[Ask]) -> dict[str, tuple[Answer, bool]]:
+        """The new answer by key, and whether the issuer was asked for it."""
+        answered: dict[str, tuple[Answer, bool]] = {}
         deadline = self.clock() + self.budget
         unavailable: Unavailable | None = None
-        for ask in asks:
+        # Those that failed least go first: nobody is starved by a request that always takes long.
+        for ask in sorted(asks, key=lambda ask: ask.answer.record.attempts):
             left = deadline - self.clock()
-            answer = ask.answer
+            answer, asked = ask.answer, False
             if unavailable:
                 answer = self._unavailable(answer, ask.request, unavailable)
             elif left <= datetime.timedelta(0):
                 answer = _noted(answer, 'waits for the next event: this one took its time')
             else:
-                tally.asked += 1
-                outcome = self._issue(ask.request, left)
+                outcome, asked = self._issue(ask.request, left), True
                 answer = self._react(ask.request, answer, outcome)
                 unavailable = outcome if isinstance(outcome, Unavailable) else None
-            tally.add(ask.relation_id, ask.request.requirer, answer)
+            answered[answer.key] = answer, asked
+        return answered
 
     def _issue(self, request: Request, timeout: datetime.timedelta) -> Outcome | None:
         """The issuer's outcome, None where it broke or gave a certificate for something else."""
@@ -150,9 +153,11 @@ class Engine:
             case Issued():
                 return self._issued(request, answer, outcome)
             case Pending():
-                retry_at = int(outcome.retry_at.timestamp()) if outcome.retry_at else 0
-                record = ledger.failed(
-                    answer.record, outcome.message, self.settings, self.clock(), retry_at
+                record = dataclasses.replace(
+                    answer.record,
+                    retry_at=int(outcome.retry_at.timestamp()) if outcome.retry_at else 0,
+                    tried_under=self.settings,
+                    message=outcome.message,
                 )
                 return dataclasses.replace(answer, record=record, refusal=None)
             case Rejected():
@@ -215,9 +220,8 @@ def _noted(answer: Answer, message: str) -> Answer:
 
 @dataclasses.dataclass
 class _Tally:
-    """Collects the answers of a pass."""
+    """Collects the answers of a pass, in the order of the decisions."""
 
-    now: int
     answers: dict[int, list[Answer]] = dataclasses.field(
         default_factory=lambda: collections.defaultdict(list)
     )
@@ -249,10 +253,21 @@ class _Tally:
         )
         records = {answer.key: answer.record for answer in every if answer.record != Record()}
         published = {
-            relation_id: wire.Answers(
-                tuple(answer.entry for answer in answers if answer.entry),
-                tuple(answer.refusal for answer in answers if answer.refusal),
-            )
-            for relation_id, answers in self.answers.items()
+            relation_id: _published(answers) for relation_id, answers in self.answers.items()
         }
         return Result(published, Ledger(generation, records), summary)
+
+
+def _published(answers: list[Answer]) -> wire.Answers:
+    """Certificates and refusals, never both for one request and never one twice.
+
+    The refusal of a text with more than one block names the first request of it, which may have
+    been submitted properly as well.
+    """
+    entries = tuple(answer.entry for answer in answers if answer.entry)
+    taken = {entry.csr.strip() for entry in entries}
+    refusals: dict[str, wire.Refusal] = {}
+    for answer in answers:
+        if answer.refusal and answer.refusal.csr.strip() not in taken:
+            refusals[answer.refusal.csr.strip()] = answer.refusal
+    return wire.Answers(entries, tuple(refusals.values()))

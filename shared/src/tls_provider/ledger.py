@@ -46,7 +46,7 @@ class Record:
     not_after: int = 0
     renew_at: int = 0
     attempts: int = 0
-    """Attempts without a certificate since the last success."""
+    """Failed attempts since the last success."""
     retry_at: int = 0
     """No attempt before this time while the settings are those of `tried_under`."""
     tried_under: str = ''
@@ -75,10 +75,16 @@ def key(relation_id: int, csr: str, is_ca: bool) -> str:
 
 
 def issued(certificate: Certificate, generation: str) -> Record:
-    """The record of a certificate that is published."""
+    """The record of a certificate that was issued just now."""
+    return described(Record(), certificate, generation)
+
+
+def described(record: Record, certificate: Certificate, generation: str) -> Record:
+    """The record with authority, kind and dates of the certificate that is published."""
     start = int(certificate.not_before.timestamp())
     end = int(certificate.not_after.timestamp())
-    return Record(
+    return dataclasses.replace(
+        record,
         generation=generation,
         is_ca=certificate.is_ca,
         not_after=end,

@@ -153,8 +153,8 @@ class _Planner:
         """What is known of a request; a certificate without a record is read, junk is dropped."""
         key = ledger.key(relation_id, submission.csr, submission.is_ca)
         record = self.book.records.get(key, ledger.Record())
-        if entry and not record.not_after:
-            adopted = self._adopt(entry)
+        if entry and not record.generation:
+            adopted = self._adopt(entry, record)
             entry, record = (entry, adopted) if adopted else (None, record)
         serves = (
             entry is not None
@@ -173,7 +173,7 @@ class _Planner:
         if current and self.now < record.renew_at:
             return keep
         # A final refusal that is not published, or no longer, has to be given again.
-        lost = record.retry_at == ledger.NEVER and not answer.entry and not answer.refusal
+        lost = record.retry_at == ledger.NEVER and not answer.serves and not answer.refusal
         if record.waits(authority.settings, self.now) and not lost:
             return keep
         try:
@@ -188,8 +188,8 @@ class _Planner:
             return Refuse(relation_id, submission.owner, submission.csr, rejected, answer)
         return Ask(relation_id, request, answer)
 
-    def _adopt(self, entry: wire.Entry) -> Record | None:
-        """The record of a certificate that the ledger lacks, or None where the entry is unusable.
+    def _adopt(self, entry: wire.Entry, record: Record) -> Record | None:
+        """The record with what a certificate tells, or None where the entry is unusable.
 
         It counts as issued by the authority in force, unless that has trust anchors and none of
         them is in the chain.
@@ -202,8 +202,9 @@ class _Planner:
             return None
         if certificate.public_key != request.public_key:
             return None
-        if self.authority is None:
-            return ledger.issued(certificate, self.book.generation)
-        anchors = self.authority.anchors()
-        superseded = bool(anchors) and anchors.isdisjoint(chain)
-        return ledger.issued(certificate, '' if superseded else self.authority.generation)
+        generation = ''  # known when there is an authority again
+        if self.authority is not None:
+            anchors = self.authority.anchors()
+            superseded = bool(anchors) and anchors.isdisjoint(chain)
+            generation = '' if superseded else self.authority.generation
+        return ledger.described(record, certificate, generation)

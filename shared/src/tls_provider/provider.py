@@ -113,7 +113,7 @@ class Provider(ops.Object):
         relations = [one for one in self.model.relations[self._endpoint] if one.active]
         read = [self._read(relation) for relation in relations]
         if isinstance(issuer, NotReady):
-            result = hold(plan(read, book, None, _now()), book.generation, _now())
+            result = hold(plan(read, book, None, _now()), book.generation)
             capabilities: dict[str, str] = {}
         else:
             settings = _settings(issuer)
@@ -128,11 +128,17 @@ class Provider(ops.Object):
         self._log(result)
 
     def _authority(self, issuer: Issuer, settings: str) -> Authority:
+        def anchors() -> frozenset[str]:
+            try:
+                return frozenset(anchor.fingerprint for anchor in issuer.trust_anchors)
+            except x509.Malformed:  # what is damaged there shows when it is to sign
+                return frozenset()
+
         return Authority(
             generation=issuer.generation,
             settings=settings,
             rules=(*policy.rules(issuer.capabilities), *self._rules),
-            anchors=lambda: frozenset(anchor.fingerprint for anchor in issuer.trust_anchors),
+            anchors=anchors,
         )
 
     def _read(self, relation: ops.Relation) -> Relation:

@@ -66,16 +66,17 @@ def _only_request_block(text: str) -> str:
         raise Malformed(
             'a PEM text of another kind where a certificate signing request is expected'
         )
-    if any('PRIVATE KEY' in label for label in labels):
-        start = text.index(f'-----BEGIN {requests[0]}-----')
-        end = text.find(f'-----END {requests[0]}-----', start)
-        block = text[start : end + len(f'-----END {requests[0]}-----')] if end >= 0 else ''
-        raise Malformed(
-            'a private key came with the request and is public now: make a new key and request',
-            echo=block if _loads(block) else None,
-        )
     if len(labels) > 1:
-        raise Malformed('more than one PEM block', echo=text if _loads(text) else None)
+        start, ending = (
+            text.index(f'-----BEGIN {requests[0]}-----'),
+            f'-----END {requests[0]}-----',
+        )
+        block = text[start : text.find(ending, start) + len(ending)]
+        echo = block if _loads(block) else None  # what a lenient requirer takes of such a text
+        if any('PRIVATE KEY' in label for label in labels):
+            message = 'a private key came with the request and is public now: make a new key'
+            raise Malformed(message, echo=echo)
+        raise Malformed('more than one PEM block', echo=echo)
     return text
 
 

@@ -8,6 +8,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 import ops
+
 import options
 import outcomes
 import report

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         ProviderCertificate,
         TLSCertificatesRequiresV4,
     )
+
     from options import Scope
     from wanted import Wanted
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from charmlibs.interfaces.tls_certificates import PrivateKey, ProviderCertificate
+
     from outcomes import Outcome
 
 RESULT_BYTES = 131_071

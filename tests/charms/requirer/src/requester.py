@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import databag
 import ops
-import outcomes
 from charmlibs.interfaces.tls_certificates import Mode, TLSCertificatesRequiresV4
+
+import databag
+import outcomes
 
 if TYPE_CHECKING:
     from charmlibs.interfaces.tls_certificates import PrivateKey
+
     from options import Options, Scope
     from wanted import Wanted
 

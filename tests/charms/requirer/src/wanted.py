@@ -7,6 +7,7 @@ import ipaddress
 from typing import TYPE_CHECKING, TypeAlias
 
 from charmlibs.interfaces.tls_certificates import CertificateRequestAttributes, Mode
+
 from options import BadOption, Scope
 
 if TYPE_CHECKING:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import ops.testing
 import pytest
-from charm import RequirerCharm
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from charm import RequirerCharm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

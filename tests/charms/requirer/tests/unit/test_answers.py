@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import ops
 import pytest
-import report
 from charmlibs.interfaces.tls_certificates import (
     Certificate,
     CertificateSigningRequest,
@@ -14,6 +13,8 @@ from charmlibs.interfaces.tls_certificates import (
     ProviderCertificate,
 )
 from cryptography import x509
+
+import report
 
 if TYPE_CHECKING:
     from .conftest import Authority, Bench, Deploy

@@ -1,0 +1,553 @@
+"""The charm: one CA in one secret, its whole life, and what operators and requirers see of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+from collections.abc import Callable
+
+import pytest
+from cryptography import x509 as c509
+from ops import testing
+
+from charm import CA_LABEL, SelfSignedCertificatesCharm
+from tls_provider import wire, x509
+
+Make = Callable[..., str]
+Content = Callable[..., dict[str, str]]
+Context = testing.Context[SelfSignedCertificatesCharm]
+
+DAY = datetime.timedelta(days=1)
+DEFAULT_NAME = 'self-signed-certificates-operator'
+
+
+@pytest.fixture
+def context() -> Context:
+    return testing.Context(SelfSignedCertificatesCharm)
+
+
+@pytest.fixture
+def csr(make_request: Make) -> str:
+    return make_request('a.example', '10.0.0.1', common_name='a')
+
+
+@pytest.fixture
+def relation(csr: str) -> testing.Relation:
+    return _relation({0: _bag(csr)})
+
+
+@pytest.fixture
+def issued(context: Context, relation: testing.Relation) -> testing.State:
+    """The state after the first hook of a deployment with one requirer."""
+    event = context.on.relation_changed(relation, remote_unit=0)
+    return context.run(event, _state(relation))
+
+
+def _relation(units: dict[int, dict[str, str]], app: str = 'kafka') -> testing.Relation:
+    return testing.Relation('certificates', remote_app_name=app, remote_units_data=dict(units))
+
+
+def _bag(*csrs: str) -> dict[str, str]:
+    requests = [{'certificate_signing_request': csr, 'ca': False} for csr in csrs]
+    return {'certificate_signing_requests': json.dumps(requests)}
+
+
+def _state(
+    *relations: testing.Relation, secrets: tuple[testing.Secret, ...] = (), leader: bool = True
+) -> testing.State:
+    peers = testing.PeerRelation('peers')
+    return testing.State(leader=leader, relations={peers, *relations}, secrets={*secrets})
+
+
+def _configured(state: testing.State, **options: str) -> testing.State:
+    config = {name.replace('_', '-'): value for name, value in options.items()}
+    return dataclasses.replace(state, config=config)
+
+
+def _secret(content: dict[str, str]) -> testing.Secret:
+    return testing.Secret(content, label=CA_LABEL, owner='app')
+
+
+def _content(state: testing.State) -> dict[str, str]:
+    [secret] = state.secrets
+    return dict(secret.latest_content or secret.tracked_content)
+
+
+def _answers(state: testing.State, relation: testing.Relation) -> wire.Answers:
+    return wire.read_answers(state.get_relation(relation.id).local_app_data)
+
+
+def _entry(state: testing.State, relation: testing.Relation) -> wire.Entry:
+    [entry] = _answers(state, relation).entries
+    return entry
+
+
+def _assert_issued_by_the_ca_in_force(state: testing.State, relation: testing.Relation) -> None:
+    entry = _entry(state, relation)
+    leaf, root = (c509.load_pem_x509_certificate(text.encode()) for text in entry.chain)
+    leaf.verify_directly_issued_by(root)
+    assert entry.chain == (entry.certificate, entry.ca)
+    assert x509.fingerprint_of(entry.ca) == x509.fingerprint_of(_content(state)['ca-certificate'])
+
+
+def _seen(state: testing.State) -> tuple[object, ...]:
+    """What a charm can change for others to see."""
+    return state.relations, state.secrets, state.unit_status
+
+
+def _life(pem: str) -> datetime.timedelta:
+    certificate = x509.parse_certificate(pem)
+    return certificate.not_after - certificate.not_before + datetime.timedelta(seconds=1)
+
+
+class TestFirstHook:
+    def test_it_makes_the_ca_in_one_secret_and_answers(
+        self, issued: testing.State, relation: testing.Relation
+    ):
+        [secret] = issued.secrets
+
+        assert (secret.label, secret.owner) == ('active-ca-certificates', 'app')
+        assert set(_content(issued)) == {'private-key', 'ca-certificate', 'made-with', 'not-after'}
+        _assert_issued_by_the_ca_in_force(issued, relation)
+
+    def test_it_uses_the_defaults(self, issued: testing.State, relation: testing.Relation):
+        root = c509.load_pem_x509_certificate(_content(issued)['ca-certificate'].encode())
+
+        assert root.subject.rfc4514_string() == f'CN={DEFAULT_NAME}'
+        assert _life(_content(issued)['ca-certificate']) == 365 * DAY
+        assert _life(_entry(issued, relation).certificate) == 90 * DAY
+
+    def test_it_tells_what_it_can(self, issued: testing.State, relation: testing.Relation):
+        bag = issued.get_relation(relation.id).local_app_data
+
+        assert json.loads(bag['capabilities']) == {
+            'provider_type': 'self-signed',
+            'supports_ca_certificates': False,
+            'supports_ip_sans': True,
+            'supports_subdomain': True,
+            'supports_wildcard_dns': True,
+        }
+
+    def test_it_is_active_with_a_count(self, issued: testing.State):
+        assert isinstance(issued.unit_status, testing.ActiveStatus)
+        assert issued.unit_status.message.startswith('1/1 issued; first expiry 20')
+
+    def test_a_follower_makes_nothing(self, context: Context, relation: testing.Relation):
+        before = _state(relation, leader=False)
+
+        after = context.run(context.on.config_changed(), before)
+
+        assert after.secrets == frozenset()
+        assert after.relations == before.relations
+        assert after.unit_status == testing.ActiveStatus('standby, the leader issues')
+
+    def test_without_the_peer_relation_no_ca_is_made(
+        self, context: Context, relation: testing.Relation
+    ):
+        state = context.run(context.on.start(), testing.State(leader=True, relations={relation}))
+
+        assert state.secrets == frozenset()
+        assert isinstance(state.unit_status, testing.WaitingStatus)
+
+
+@pytest.mark.parametrize('event', ['update_status', 'config_changed', 'upgrade_charm', 'start'])
+def test_a_steady_hook_changes_nothing(event: str, context: Context, issued: testing.State):
+    after = context.run(getattr(context.on, event)(), issued)
+
+    assert _seen(after) == _seen(issued)
+
+
+class TestRefreshFromCanonicalsCharm:
+    @pytest.fixture
+    def now(self) -> datetime.datetime:
+        return datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+
+    def test_its_ca_stays_and_issues(
+        self,
+        context: Context,
+        relation: testing.Relation,
+        ca_content: Content,
+        now: datetime.datetime,
+    ):
+        content = ca_content(DEFAULT_NAME, now - DAY, 365 * DAY)
+
+        state = context.run(
+            context.on.upgrade_charm(), _state(relation, secrets=(_secret(content),))
+        )
+
+        assert _content(state) == content
+        _assert_issued_by_the_ca_in_force(state, relation)
+
+    def test_its_certificates_stay(
+        self,
+        context: Context,
+        relation: testing.Relation,
+        ca_content: Content,
+        now: datetime.datetime,
+    ):
+        content = ca_content(DEFAULT_NAME, now - DAY, 365 * DAY)
+        secrets = (_secret(content),)
+        before = context.run(context.on.upgrade_charm(), _state(relation, secrets=secrets))
+        # As the library writes them: no default is written, and there is no ledger.
+        entry = _entry(before, relation)
+        old = {
+            'certificate_signing_request': entry.csr,
+            'certificate': entry.certificate,
+            'ca': entry.ca,
+            'chain': list(entry.chain),
+        }
+        fresh = dataclasses.replace(relation, local_app_data={'certificates': json.dumps([old])})
+
+        after = context.run(context.on.upgrade_charm(), _state(fresh, secrets=secrets))
+
+        assert _entry(after, fresh).certificate == entry.certificate
+
+    @pytest.mark.parametrize(
+        ('name', 'days'), [('another name', 365), (DEFAULT_NAME, 366), (DEFAULT_NAME, 80)]
+    )
+    def test_its_ca_is_replaced_where_the_options_ask_for_another(
+        self,
+        name: str,
+        days: int,
+        context: Context,
+        relation: testing.Relation,
+        ca_content: Content,
+        now: datetime.datetime,
+    ):
+        content = ca_content(name, now - DAY, days * DAY)
+
+        state = context.run(
+            context.on.upgrade_charm(), _state(relation, secrets=(_secret(content),))
+        )
+
+        assert _content(state)['private-key'] != content['private-key']
+        _assert_issued_by_the_ca_in_force(state, relation)
+
+
+class TestRotation:
+    @pytest.mark.parametrize(
+        'options', [{'ca_common_name': 'Other'}, {'root_ca_validity': '400d'}], ids=str
+    )
+    def test_another_ca_replaces_certificates_in_the_same_hook(
+        self,
+        options: dict[str, str],
+        context: Context,
+        issued: testing.State,
+        relation: testing.Relation,
+    ):
+        after = context.run(context.on.config_changed(), _configured(issued, **options))
+
+        [before_secret], [secret] = issued.secrets, after.secrets
+        assert secret.id == before_secret.id
+        assert _content(after)['private-key'] != _content(issued)['private-key']
+        _assert_issued_by_the_ca_in_force(after, relation)
+
+    def test_another_validity_keeps_the_ca_and_what_is_issued(
+        self, context: Context, issued: testing.State, relation: testing.Relation
+    ):
+        configured = _configured(issued, certificate_validity='30d')
+
+        after = context.run(context.on.config_changed(), configured)
+
+        assert _content(after) == _content(issued)
+        assert _entry(after, relation) == _entry(issued, relation)
+
+    def test_another_validity_is_for_certificates_from_then_on(
+        self, context: Context, issued: testing.State, make_request: Make
+    ):
+        later = _relation({0: _bag(make_request('b.example'))}, app='mongo')
+        state = dataclasses.replace(issued, relations={*issued.relations, later})
+
+        after = context.run(
+            context.on.relation_changed(later), _configured(state, certificate_validity='30d')
+        )
+
+        assert _life(_entry(after, later).certificate) == 30 * DAY
+
+    @pytest.mark.parametrize(('left', 'replaced'), [(89, True), (91, False)])
+    def test_a_ca_that_a_new_certificate_would_outlive_is_replaced(
+        self,
+        left: int,
+        replaced: bool,
+        context: Context,
+        issued: testing.State,
+        relation: testing.Relation,
+    ):
+        end = datetime.datetime.now(datetime.timezone.utc) + left * DAY
+        aged = _content(issued) | {'not-after': str(int(end.timestamp()))}
+        state = dataclasses.replace(issued, secrets={_secret(aged)})
+
+        after = context.run(context.on.update_status(), state)
+
+        assert (_content(after)['ca-certificate'] != aged['ca-certificate']) is replaced
+        _assert_issued_by_the_ca_in_force(after, relation)
+
+
+class TestBlocked:
+    def _assert_stands(self, before: testing.State, after: testing.State, *words: str) -> None:
+        assert after.relations == before.relations
+        assert isinstance(after.unit_status, testing.BlockedStatus)
+        assert all(word in after.unit_status.message for word in words)
+
+    def test_where_the_secret_is_missing_no_other_ca_is_made(
+        self, context: Context, issued: testing.State
+    ):
+        lost = dataclasses.replace(issued, secrets=set())
+
+        after = context.run(context.on.update_status(), lost)
+
+        self._assert_stands(issued, after, CA_LABEL, 'missing', 'restore')
+        assert after.secrets == frozenset()
+
+    @pytest.mark.parametrize(
+        'junk',
+        [
+            {'private-key': ''},
+            {'private-key': 'junk'},
+            {'ca-certificate': ''},
+            {'ca-certificate': 'junk'},
+            {
+                'ca-certificate': '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----',
+                'made-with': '',
+            },
+        ],
+        ids=str,
+    )
+    def test_where_the_secret_holds_no_ca_no_other_is_made(
+        self, junk: dict[str, str], context: Context, issued: testing.State
+    ):
+        content = {key: text for key, text in (_content(issued) | junk).items() if text}
+        broken = dataclasses.replace(issued, secrets={_secret(content)})
+
+        after = context.run(context.on.update_status(), broken)
+
+        self._assert_stands(issued, after, CA_LABEL, 'holds no CA')
+        assert _content(after) == content
+
+    @pytest.mark.parametrize(
+        ('option', 'value'),
+        [
+            ('ca_common_name', 'a' * 65),
+            ('root_ca_validity', 'soon'),
+            ('root_ca_validity', '100d'),
+            ('certificate_validity', '826d'),
+        ],
+    )
+    def test_a_wrong_option_is_named(
+        self, option: str, value: str, context: Context, issued: testing.State
+    ):
+        wrong = _configured(issued, **{option: value})
+
+        after = context.run(context.on.config_changed(), wrong)
+
+        self._assert_stands(issued, after, f'option {option.replace("_", "-")}: ')
+        assert _content(after) == _content(issued)
+
+    def test_a_corrected_option_goes_on_as_before(self, context: Context, issued: testing.State):
+        wrong = _configured(issued, certificate_validity='soon')
+        blocked = context.run(context.on.config_changed(), wrong)
+
+        after = context.run(context.on.config_changed(), _configured(blocked))
+
+        assert _seen(after) == _seen(issued)
+
+    def test_a_wrong_option_at_deployment_makes_no_ca(
+        self, context: Context, relation: testing.Relation
+    ):
+        wrong = _configured(_state(relation), certificate_validity='soon')
+
+        after = context.run(context.on.relation_changed(relation), wrong)
+
+        assert after.secrets == frozenset()
+        assert _answers(after, relation) == wire.Answers()
+
+    @pytest.mark.parametrize('name', ['ä' * 33, 'ä' * 64], ids=len)
+    def test_no_common_name_that_the_options_allow_breaks_the_hook(
+        self, name: str, context: Context, issued: testing.State
+    ):
+        after = context.run(context.on.config_changed(), _configured(issued, ca_common_name=name))
+
+        assert isinstance(after.unit_status, testing.ActiveStatus | testing.BlockedStatus)
+
+
+class TestGetCaCertificate:
+    @pytest.mark.parametrize('leader', [True, False])
+    def test_every_unit_shows_the_ca(
+        self,
+        leader: bool,
+        context: Context,
+        issued: testing.State,
+        relation: testing.Relation,
+    ):
+        context.run(
+            context.on.action('get-ca-certificate'), dataclasses.replace(issued, leader=leader)
+        )
+
+        assert context.action_results == {'ca-certificate': _entry(issued, relation).ca}
+
+    @pytest.mark.parametrize('leader', [True, False])
+    def test_before_there_is_one_it_fails(self, leader: bool, context: Context):
+        with pytest.raises(testing.ActionFailed) as caught:
+            context.run(context.on.action('get-ca-certificate'), _state(leader=leader))
+
+        assert caught.value.message == 'Root Certificate is not yet generated'
+
+
+def test_the_private_key_is_in_the_secret_alone(
+    context: Context, relation: testing.Relation, issued: testing.State
+):
+    context.run(context.on.action('get-ca-certificate'), issued)
+    key = _content(issued)['private-key'].splitlines()[1]
+
+    assert all('PRIVATE KEY' not in log.message for log in context.juju_log)
+    assert all(key not in log.message for log in context.juju_log)
+    shown = [context.action_results, issued.unit_status.message, issued.stored_states]
+    bags = [one.local_app_data for one in issued.get_relations('certificates')]
+    bags += [one.local_app_data for one in issued.get_relations('peers')]
+    assert all(key not in str(one) and 'PRIVATE' not in str(one) for one in [*shown, *bags])
+
+
+def test_a_rotation_leaves_the_old_key_nowhere(
+    context: Context, relation: testing.Relation, issued: testing.State
+):
+    old = _content(issued)['private-key'].splitlines()[1]
+
+    after = context.run(context.on.config_changed(), _configured(issued, ca_common_name='Other'))
+
+    assert old not in str(_content(after))
+    assert all(old not in log.message for log in context.juju_log)
+
+
+@pytest.mark.parametrize(
+    'requests',
+    [
+        'junk',
+        '{"a": 1}',
+        '[' * 100_000,
+        '[' + '9' * 5000 + ']',
+        '[null, 7, [], {}]',
+        '[{"certificate_signing_request": null, "ca": false}]',
+        '[{"certificate_signing_request": "junk", "ca": "yes"}]',
+        '[{"certificate_signing_request": "", "ca": false}]',
+        '[{"certificate_signing_request": "junk", "ca": false}]',
+        '[{"certificate_signing_request": "\\ud800", "ca": false}]',
+        '[{"certificate_signing_request": "-----BEGIN CERTIFICATE REQUEST-----", "ca": true}]',
+        ' ' * (1 << 20) + '[]',
+    ],
+    ids=lambda text: text[:70],
+)
+def test_a_junk_requirer_is_named_and_an_honest_one_is_served(
+    requests: str, context: Context, csr: str, make_request: Make
+):
+    mixed = _relation({0: {'certificate_signing_requests': requests}, 1: _bag(csr)})
+    honest = _relation({0: _bag(make_request('b.example'))}, app='mongo')
+
+    state = context.run(context.on.relation_changed(mixed, remote_unit=0), _state(mixed, honest))
+
+    _assert_issued_by_the_ca_in_force(state, mixed)
+    _assert_issued_by_the_ca_in_force(state, honest)
+    assert _answers(state, mixed).refusals == ()
+    assert state.unit_status.message.startswith('2/2 issued; kafka/0: ')
+
+
+@pytest.mark.parametrize(
+    ('names', 'arguments', 'code'),
+    [
+        (('a b',), {}, 102),
+        (('*',), {}, 103),
+        (('10.0.0.1/8',), {}, 102),
+        ((), {}, 999),
+        (('a.example',), {'key': 'ed25519'}, 999),
+        ((c509.DirectoryName(c509.Name([])),), {}, 102),
+        ((c509.RFC822Name('nobody'),), {}, 102),
+        (
+            (),
+            {
+                'extensions': (
+                    (
+                        c509.UnrecognizedExtension(c509.ObjectIdentifier('2.5.29.17'), b'\xff'),
+                        False,
+                    ),
+                )
+            },
+            999,
+        ),
+    ],
+)
+def test_a_request_that_cannot_be_certified_is_refused_and_an_honest_one_is_served(
+    names: tuple[str | c509.GeneralName, ...],
+    arguments: dict[str, object],
+    code: int,
+    context: Context,
+    csr: str,
+    make_request: Make,
+):
+    bad = make_request(*names, **arguments)
+    relation = _relation({0: _bag(bad, csr)})
+
+    state = context.run(context.on.relation_changed(relation), _state(relation))
+
+    [refusal] = _answers(state, relation).refusals
+    assert (refusal.csr, refusal.code, refusal.provider) == (bad, code, 'self-signed')
+    _assert_issued_by_the_ca_in_force(state, relation)
+
+
+def test_a_ca_certificate_is_not_issued(context: Context, csr: str):
+    request = {'certificate_signing_request': csr, 'ca': True}
+    relation = _relation({0: {'certificate_signing_requests': json.dumps([request])}})
+
+    state = context.run(context.on.relation_changed(relation), _state(relation))
+
+    [refusal] = _answers(state, relation).refusals
+    assert (refusal.code, refusal.message) == (999, 'CA certificates are not issued here')
+
+
+def test_a_private_key_that_came_with_a_request_is_nowhere_repeated(
+    context: Context, csr: str, ca_content: Content
+):
+    stray = ca_content('any', datetime.datetime.now(datetime.timezone.utc), DAY)['private-key']
+    relation = _relation({0: _bag(f'{stray}\n{csr}')})
+
+    state = context.run(context.on.relation_changed(relation), _state(relation))
+
+    [refusal] = _answers(state, relation).refusals
+    assert refusal.csr == csr
+    line = stray.splitlines()[1]
+    assert line not in str(state.get_relation(relation.id).local_app_data)
+    assert all(line not in log.message for log in context.juju_log)
+
+
+@pytest.mark.parametrize(
+    'junk',
+    [
+        {'private-key': '-----BEGIN PRIVATE KEY-----\njunk\n-----END PRIVATE KEY-----'},
+        {'ca-certificate': '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'},
+    ],
+    ids=str,
+)
+def test_a_damaged_secret_breaks_no_hook_and_leaves_what_is_published(
+    junk: dict[str, str], context: Context, issued: testing.State, relation: testing.Relation
+):
+    damaged = _content(issued) | junk
+    state = dataclasses.replace(issued, secrets={_secret(damaged)})
+
+    after = context.run(context.on.update_status(), state)
+
+    assert _entry(after, relation) == _entry(issued, relation)
+    assert _content(after) == damaged
+
+
+def test_a_damaged_certificate_breaks_no_hook_where_the_ledger_is_lost(
+    context: Context, issued: testing.State, relation: testing.Relation
+):
+    junk = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'
+    damaged = _secret(_content(issued) | {'ca-certificate': junk})
+    kept = issued.get_relation(relation.id)
+    state = dataclasses.replace(
+        issued, secrets={damaged}, relations={testing.PeerRelation('peers'), kept}
+    )
+
+    after = context.run(context.on.update_status(), state)
+
+    assert _entry(after, relation) == _entry(issued, relation)

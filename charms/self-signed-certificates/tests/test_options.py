@@ -1,0 +1,129 @@
+"""Each option is checked; the message names it and says what is wrong."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+import options
+from local_ca import Options
+
+DAY = datetime.timedelta(days=1)
+DEFAULT = Options('self-signed-certificates-operator', 365 * DAY, 90 * DAY)
+
+
+@pytest.mark.parametrize(
+    'config',
+    [
+        {},
+        {'ca-common-name': '', 'root-ca-validity': '', 'certificate-validity': ''},
+        {'ca-common-name': ' ', 'root-ca-validity': ' ', 'certificate-validity': '\n'},
+        options.DEFAULTS,
+    ],
+)
+def test_what_is_unset_or_empty_is_the_default(config: dict[str, str]):
+    assert options.parse(config) == DEFAULT
+
+
+@pytest.mark.parametrize(
+    ('text', 'validity'),
+    [
+        ('1m', datetime.timedelta(minutes=1)),
+        ('12h', datetime.timedelta(hours=12)),
+        ('3d', 3 * DAY),
+        ('2w', 14 * DAY),
+        ('7', 7 * DAY),
+        (' 7d ', 7 * DAY),
+        ('007', 7 * DAY),
+    ],
+)
+def test_durations_are_read(text: str, validity: datetime.timedelta):
+    assert options.parse({'certificate-validity': text}).validity == validity
+
+
+@pytest.mark.parametrize(('text', 'days'), [('825d', 825), ('19800h', 825), ('117w', 819)])
+def test_certificates_live_as_long_as_clients_accept(text: str, days: int):
+    parsed = options.parse({'certificate-validity': text, 'root-ca-validity': '36525d'})
+
+    assert parsed == Options(DEFAULT.common_name, 36525 * DAY, days * DAY)
+
+
+@pytest.mark.parametrize('name', ['certificate-validity', 'root-ca-validity'])
+@pytest.mark.parametrize(
+    'text',
+    ['abc', '-1d', '1.5d', '1y', 'd', '1 d', '1D', '\uff11d', '0x1', '1d2h', '9' * 10, 'None'],
+)
+def test_what_is_no_duration_is_invalid(name: str, text: str):
+    with pytest.raises(options.Invalid) as caught:
+        options.parse({name: text})
+
+    assert str(caught.value) == (
+        f'option {name}: "{text}" is not a number with m, h, d or w, as in 90d'
+    )
+
+
+@pytest.mark.parametrize(
+    ('name', 'text', 'most'),
+    [
+        ('certificate-validity', '0', '825d'),
+        ('certificate-validity', '0m', '825d'),
+        ('certificate-validity', '826d', '825d'),
+        ('certificate-validity', '19801h', '825d'),
+        ('certificate-validity', '999999999w', '825d'),
+        ('root-ca-validity', '0', '36525d'),
+        ('root-ca-validity', '36526', '36525d'),
+        ('root-ca-validity', '999999999w', '36525d'),
+    ],
+)
+def test_a_duration_out_of_bounds_is_invalid(name: str, text: str, most: str):
+    with pytest.raises(options.Invalid) as caught:
+        options.parse({name: text})
+
+    assert str(caught.value) == f'option {name}: {text} is not between 1m and {most}'
+
+
+def test_a_ca_that_lives_twice_as_long_is_enough_and_one_minute_less_is_not():
+    parsed = options.parse({'certificate-validity': '1h', 'root-ca-validity': '120m'})
+
+    assert parsed.ca_validity == 2 * parsed.validity
+    with pytest.raises(options.Invalid) as caught:
+        options.parse({'certificate-validity': '1h', 'root-ca-validity': '119m'})
+    assert str(caught.value) == (
+        'option root-ca-validity: 119m is less than twice certificate-validity (1h)'
+    )
+
+
+@pytest.mark.parametrize('name', ['a', 'a' * 64, 'ä' * 32, 'My CA, Ltd.'])
+def test_common_names(name: str):
+    assert options.parse({'ca-common-name': name}).common_name == name
+
+
+@pytest.mark.parametrize(
+    ('name', 'reason'),
+    [
+        ('a' * 65, '65 bytes; use 64 at most'),
+        ('a\nb', 'holds characters that cannot be printed'),
+        ('a\0', 'holds characters that cannot be printed'),
+        ('\u202ea', 'holds characters that cannot be printed'),
+    ],
+)
+def test_a_wrong_common_name_is_invalid(name: str, reason: str):
+    with pytest.raises(options.Invalid) as caught:
+        options.parse({'ca-common-name': name})
+
+    assert str(caught.value) == f'option ca-common-name: {reason}'
+
+
+def test_messages_quote_little_of_a_long_value():
+    with pytest.raises(options.Invalid) as caught:
+        options.parse({'certificate-validity': 'x' * 1000})
+
+    assert len(str(caught.value)) < 120
+
+
+def test_a_message_is_printable():
+    with pytest.raises(options.Invalid) as caught:
+        options.parse({'certificate-validity': '1\x1b[31m'})
+
+    assert str(caught.value).isprintable()

@@ -1,0 +1,529 @@
+"""What each outcome comes to, and that nothing an issuer does harms another request."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Callable, Mapping
+
+import pytest
+from cryptography import x509 as c509
+
+from tls_provider import ledger, policy, wire, x509
+from tls_provider.engine import Engine, Problem, Result, Summary, hold
+from tls_provider.issuer import (
+    Capabilities,
+    ErrorCode,
+    Issued,
+    Issuer,
+    Outcome,
+    Pending,
+    Rejected,
+    Request,
+    Unavailable,
+)
+from tls_provider.ledger import Ledger, Record
+from tls_provider.plan import Ask, Authority, Decision, Ignore, Relation, Withdraw, plan
+from tls_provider.wire import Answers, Complaint, Entry, Refusal, Submission
+
+Make = Callable[..., str]
+Sign = Callable[..., x509.Certificate]
+
+BUDGET = datetime.timedelta(minutes=2)
+HOUR = datetime.timedelta(hours=1)
+
+
+class Clock:
+    """A time that passes only when it is told to."""
+
+    def __init__(self, now: datetime.datetime):
+        self.now = now
+
+    def __call__(self) -> datetime.datetime:
+        return self.now
+
+
+class Script:
+    """An issuer whose outcome for each request is written down; any other request fails."""
+
+    capabilities = Capabilities('script')
+    generation = 'gen'
+    settings = 'settings'
+    trust_anchors = ()
+
+    def __init__(
+        self,
+        clock: Clock,
+        outcomes: Mapping[str, Outcome | Exception],
+        takes: datetime.timedelta = datetime.timedelta(0),
+    ):
+        self._clock = clock
+        self._outcomes = dict(outcomes)
+        self._takes = takes
+        self.asked: list[str] = []
+        self.timeouts: list[datetime.timedelta] = []
+
+    def issue(self, request: Request, *, timeout: datetime.timedelta) -> Outcome:
+        self.asked.append(request.csr.pem)
+        self.timeouts.append(timeout)
+        self._clock.now += self._takes
+        outcome = self._outcomes.pop(request.csr.pem)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+@pytest.fixture
+def csr(make_request: Make) -> str:
+    return make_request('a.example')
+
+
+@pytest.fixture
+def other(make_request: Make) -> str:
+    return make_request('b.example')
+
+
+@pytest.fixture
+def clock(now: datetime.datetime) -> Clock:
+    return Clock(now)
+
+
+def _plan(
+    relation: Relation, book: Ledger, now: datetime.datetime, settings: str = 'settings'
+) -> tuple[Decision, ...]:
+    rules = policy.rules(Script.capabilities)
+    return plan([relation], book, Authority('gen', settings, rules, frozenset[str]), now)
+
+
+def _relation(*csrs: str, entries: tuple[Entry, ...] = ()) -> Relation:
+    submissions = tuple(Submission(csr, False, f'kafka/{n}') for n, csr in enumerate(csrs))
+    return Relation(1, submissions, (), Answers(entries))
+
+
+def _run(
+    script: Script,
+    clock: Clock,
+    *csrs: str,
+    entries: tuple[Entry, ...] = (),
+    book: Ledger | None = None,
+) -> Result:
+    relation = _relation(*csrs, entries=entries)
+    decisions = _plan(relation, book or Ledger(), clock())
+    return Engine(script, 'settings', clock, BUDGET).carry_out(decisions)
+
+
+def _record(result: Result, csr: str) -> Record:
+    return result.book.records[ledger.key(1, csr, False)]
+
+
+class Served:
+    """A certificate of an older authority that serves, and the ledger that knows it."""
+
+    def __init__(self, csr: str, sign: Sign, root: Sign):
+        certificate = sign(csr, by='two')
+        chain = (certificate.pem, root('two').pem)
+        self.entry = Entry(csr, certificate.pem, root('two').pem, chain)
+        self.record = ledger.issued(certificate, 'old')
+        self.book = Ledger('old', {ledger.key(1, csr, False): self.record})
+
+
+@pytest.fixture
+def served(csr: str, sign: Sign, root: Sign) -> Served:
+    return Served(csr, sign, root)
+
+
+def test_a_script_is_an_issuer(clock: Clock):
+    issuer: Issuer = Script(clock, {})
+
+    assert isinstance(issuer, Issuer)
+
+
+def test_nothing_comes_of_nothing(clock: Clock):
+    result = _run(Script(clock, {}), clock)
+
+    assert result == Result({}, Ledger('gen'), Summary())
+
+
+def test_a_certificate_is_published_with_its_chain(csr: str, clock: Clock, sign: Sign, root: Sign):
+    certificate = sign(csr, life=datetime.timedelta(days=90))
+
+    result = _run(Script(clock, {csr: Issued(certificate, (root(),))}), clock, csr)
+
+    leaf, ca = certificate.pem.strip(), root().pem.strip()
+    entry = Entry(csr, leaf, ca, (leaf, ca), notice_hours=216)
+    assert result.answers == {1: Answers((entry,))}
+    assert result.book == Ledger(
+        'gen', {ledger.key(1, csr, False): ledger.issued(certificate, 'gen')}
+    )
+    end = int(certificate.not_after.timestamp())
+    assert result.summary == Summary(issued=1, asked=1, first_expiry=end)
+
+
+def test_the_last_of_the_chain_is_the_ca(csr: str, clock: Clock, sign: Sign, root: Sign):
+    certificate = sign(csr)
+
+    result = _run(Script(clock, {csr: Issued(certificate, (root(), root()))}), clock, csr)
+
+    [entry] = result.answers[1].entries
+    assert entry.chain == tuple(one.pem.strip() for one in (certificate, root(), root()))
+    assert entry.ca == entry.chain[-1]
+
+
+def test_a_certificate_ends_a_row_of_failures(csr: str, clock: Clock, sign: Sign, root: Sign):
+    book = Ledger('gen', {ledger.key(1, csr, False): Record(attempts=4, message='down')})
+
+    result = _run(Script(clock, {csr: Issued(sign(csr), (root(),))}), clock, csr, book=book)
+
+    assert _record(result, csr).attempts == 0
+    assert result.summary.problems == ()
+
+
+def test_a_pending_request_has_no_answer_and_is_asked_again_at_every_event(csr: str, clock: Clock):
+    result = _run(Script(clock, {csr: Pending('awaits approval')}), clock, csr)
+
+    assert result.answers == {1: Answers()}
+    assert result.summary == Summary(
+        pending=1, problems=(Problem('kafka/0', 'awaits approval'),), asked=1
+    )
+    assert isinstance(_plan(_relation(csr), result.book, clock())[0], Ask)
+
+
+def test_a_pending_request_waits_for_the_time_that_was_named(csr: str, clock: Clock):
+    outcome = Pending('awaits approval', retry_at=clock() + HOUR)
+
+    result = _run(Script(clock, {csr: outcome}), clock, csr)
+
+    assert _record(result, csr).retry_at == int((clock() + HOUR).timestamp())
+
+
+def test_a_pending_request_has_no_refusal_any_more(csr: str, clock: Clock):
+    refused = Answers((), (Refusal(csr, 102, 'no'),))
+    relation = dataclasses.replace(_relation(csr), published=refused)
+    script = Script(clock, {csr: Pending('awaits approval')})
+
+    result = Engine(script, 'settings', clock, BUDGET).carry_out(
+        _plan(relation, Ledger(), clock())
+    )
+
+    assert result.answers == {1: Answers()}
+
+
+def test_a_refusal_is_published_and_final(csr: str, clock: Clock):
+    outcome = Rejected(ErrorCode.DOMAIN_NOT_ALLOWED, 'not this', 'policy 7')
+
+    result = _run(Script(clock, {csr: outcome}), clock, csr)
+
+    assert result.answers == {
+        1: Answers((), (Refusal(csr, 102, 'not this', 'policy 7', 'script'),))
+    }
+    assert _record(result, csr).retry_at == ledger.NEVER
+    assert result.summary == Summary(
+        refused=1, problems=(Problem('kafka/0', 'not this'),), asked=1
+    )
+
+
+def test_a_refusal_with_a_time_is_not_final(csr: str, clock: Clock):
+    outcome = Rejected(ErrorCode.OTHER, 'quota', retry_at=clock() + HOUR)
+
+    result = _run(Script(clock, {csr: outcome}), clock, csr)
+
+    assert _record(result, csr).retry_at == int((clock() + HOUR).timestamp())
+
+
+def test_a_request_that_breaks_a_rule_is_refused_without_asking(make_request: Make, clock: Clock):
+    bad = make_request('a b')
+
+    result = _run(Script(clock, {}), clock, bad)
+
+    [refusal] = result.answers[1].refusals
+    assert (refusal.csr, refusal.code) == (bad, 102)
+    assert result.summary.asked == 0
+
+
+def test_an_unavailable_backend_is_not_asked_again_in_the_pass(csr: str, other: str, clock: Clock):
+    script = Script(clock, {csr: Unavailable('vault is sealed', 'sealed')})
+
+    result = _run(script, clock, csr, other)
+
+    assert script.asked == [csr]
+    assert result.answers == {
+        1: Answers(
+            (),
+            tuple(
+                Refusal(one, 201, 'vault is sealed', 'sealed', 'script') for one in (csr, other)
+            ),
+        )
+    }
+    waits = {_record(result, one).retry_at - int(clock().timestamp()) for one in (csr, other)}
+    assert waits == {60}
+
+
+def test_an_unavailable_backend_is_asked_again_when_it_said(csr: str, clock: Clock):
+    outcome = Unavailable('vault is sealed', retry_at=clock() + HOUR)
+
+    result = _run(Script(clock, {csr: outcome}), clock, csr)
+
+    assert _record(result, csr).retry_at == int((clock() + HOUR).timestamp())
+
+
+def test_an_exception_costs_its_request_alone(
+    csr: str, other: str, clock: Clock, sign: Sign, root: Sign, caplog: pytest.LogCaptureFixture
+):
+    outcomes = {csr: RuntimeError('bug'), other: Issued(sign(other), (root(),))}
+
+    result = _run(Script(clock, outcomes), clock, csr, other)
+
+    assert [entry.csr for entry in result.answers[1].entries] == [other]
+    assert result.answers[1].refusals == ()
+    assert (result.summary.issued, result.summary.pending) == (1, 1)
+    assert _record(result, csr).retry_at == int(clock().timestamp()) + 60
+    assert 'the backend broke on a request of kafka/0' in caplog.text
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'reason'),
+    [
+        ({'key': 'p256/second'}, 'another key'),
+        ({'by': 'two'}, 'not in order'),
+        ({'is_ca': True}, 'is a CA certificate'),
+        ({'names': ()}, 'names'),
+        ({'life': datetime.timedelta(hours=1)}, 'not valid now'),
+    ],
+)
+def test_a_certificate_for_something_else_is_not_published(
+    arguments: dict[str, object],
+    reason: str,
+    csr: str,
+    clock: Clock,
+    sign: Sign,
+    root: Sign,
+    caplog: pytest.LogCaptureFixture,
+):
+    wrong = Issued(sign(csr, **arguments), (root(),))
+
+    result = _run(Script(clock, {csr: wrong}), clock, csr)
+
+    assert result.answers == {1: Answers()}
+    assert reason in caplog.text
+    assert 'no usable certificate' in result.summary.problems[0].message
+
+
+@pytest.mark.parametrize(
+    'outcome',
+    [
+        Rejected(ErrorCode.OTHER, 'no'),
+        Unavailable('down'),
+        Pending('waits'),
+        RuntimeError('bug'),
+    ],
+    ids=lambda outcome: type(outcome).__name__,
+)
+def test_a_certificate_that_serves_stays_until_a_better_one_is_there(
+    outcome: Outcome | Exception, csr: str, served: Served, clock: Clock
+):
+    script = Script(clock, {csr: outcome})
+
+    result = _run(script, clock, csr, entries=(served.entry,), book=served.book)
+
+    assert script.asked == [csr]
+    assert result.answers == {1: Answers((served.entry,))}
+    assert _record(result, csr).generation == 'old'
+    assert _record(result, csr).attempts == (not isinstance(outcome, Pending))
+    assert result.summary.issued == 1
+    assert len(result.summary.problems) == 1
+
+
+def test_a_certificate_that_serves_is_replaced_by_a_better_one(
+    csr: str, served: Served, clock: Clock, sign: Sign, root: Sign
+):
+    certificate = sign(csr)
+    script = Script(clock, {csr: Issued(certificate, (root(),))})
+
+    result = _run(script, clock, csr, entries=(served.entry,), book=served.book)
+
+    [entry] = result.answers[1].entries
+    assert entry.certificate == certificate.pem.strip()
+
+
+@pytest.mark.parametrize(
+    'outcome', [Rejected(ErrorCode.OTHER, 'no'), Unavailable('down')], ids=['rejected', 'down']
+)
+def test_a_certificate_that_does_not_serve_gives_way_to_a_refusal(
+    outcome: Outcome, csr: str, served: Served, clock: Clock
+):
+    entry = dataclasses.replace(served.entry, revoked=True)
+
+    result = _run(Script(clock, {csr: outcome}), clock, csr, entries=(entry,), book=served.book)
+
+    assert result.answers[1].entries == ()
+    assert [refusal.csr for refusal in result.answers[1].refusals] == [csr]
+
+
+def test_a_request_has_never_both_a_certificate_and_a_refusal(
+    csr: str, clock: Clock, sign: Sign, root: Sign
+):
+    relation = dataclasses.replace(
+        _relation(csr), published=Answers((), (Refusal(csr, 102, 'no'),))
+    )
+    script = Script(clock, {csr: Issued(sign(csr), (root(),))})
+
+    result = Engine(script, 'settings', clock, BUDGET).carry_out(
+        _plan(relation, Ledger(), clock())
+    )
+
+    assert len(result.answers[1].entries) == 1
+    assert result.answers[1].refusals == ()
+
+
+@pytest.mark.parametrize('with_key', [True, False])
+def test_a_request_has_no_refusal_beside_its_certificate_for_a_malformed_copy(
+    with_key: bool,
+    csr: str,
+    other: str,
+    private_key: str,
+    clock: Clock,
+    sign: Sign,
+    root: Sign,
+):
+    script = Script(clock, {csr: Issued(sign(csr), (root(),))})
+    malformed = f'{csr}\n{private_key if with_key else other}'
+
+    result = _run(script, clock, csr, malformed)
+
+    # Requirers compare what they load, which is the first request of a text.
+    load = c509.load_pem_x509_csr
+    refused = [load(refusal.csr.encode()) for refusal in result.answers[1].refusals]
+    assert load(csr.encode()) not in refused
+
+
+def test_approval_that_takes_long_does_not_lengthen_the_waits(csr: str, clock: Clock):
+    book = Ledger()
+    for _ in range(9):
+        book = _run(Script(clock, {csr: Pending('awaits approval')}), clock, csr, book=book).book
+
+    result = _run(Script(clock, {csr: Unavailable('down')}), clock, csr, book=book)
+
+    assert _record(result, csr).retry_at == int(clock().timestamp()) + 60
+
+
+def test_requests_beyond_the_budget_wait_for_the_next_event(
+    make_request: Make, clock: Clock, sign: Sign, root: Sign
+):
+    csrs = [make_request(f'{name}.example') for name in 'abcd']
+    outcomes = {csr: Issued(sign(csr), (root(),)) for csr in csrs}
+    script = Script(clock, outcomes, takes=datetime.timedelta(seconds=50))
+
+    result = _run(script, clock, *csrs)
+
+    assert script.asked == csrs[:3]
+    assert [timeout.total_seconds() for timeout in script.timeouts] == [120, 70, 20]
+    assert (result.summary.issued, result.summary.pending) == (3, 1)
+    assert 'waits for the next event' in result.summary.problems[0].message
+    assert isinstance(_plan(_relation(csrs[3]), result.book, clock())[0], Ask)
+
+
+def test_those_that_failed_least_are_asked_first(
+    csr: str, other: str, clock: Clock, sign: Sign, root: Sign
+):
+    book = Ledger('gen', {ledger.key(1, csr, False): Record(attempts=2)})
+    outcomes = {one: Issued(sign(one), (root(),)) for one in (csr, other)}
+    script = Script(clock, outcomes)
+
+    _run(script, clock, csr, other, book=book)
+
+    assert script.asked == [other, csr]
+
+
+def test_what_left_is_withdrawn_and_forgotten(csr: str, served: Served, clock: Clock):
+    result = _run(Script(clock, {}), clock, entries=(served.entry,), book=served.book)
+
+    assert result == Result({}, Ledger('gen'), Summary(withdrawn=1))
+
+
+def test_what_stands_is_neither_asked_nor_changed(csr: str, served: Served, clock: Clock):
+    record = dataclasses.replace(served.record, generation='gen')
+    book = Ledger('gen', {ledger.key(1, csr, False): record})
+
+    result = _run(Script(clock, {}), clock, csr, entries=(served.entry,), book=book)
+
+    assert result.answers == {1: Answers((served.entry,))}
+    assert result.book == book
+
+
+def test_what_cannot_be_answered_is_a_problem(clock: Clock):
+    result = _run(Script(clock, {}), clock, 'junk')
+
+    assert result.answers == {}
+    assert result.summary.problems == (Problem('kafka/0', 'no PEM text'),)
+    assert result.book.records == {}
+
+
+def test_the_first_expiry_is_the_earliest(
+    csr: str, other: str, clock: Clock, sign: Sign, root: Sign
+):
+    sooner = sign(other, life=datetime.timedelta(days=30))
+    outcomes = {csr: Issued(sign(csr), (root(),)), other: Issued(sooner, (root(),))}
+
+    result = _run(Script(clock, outcomes), clock, csr, other)
+
+    assert result.summary.first_expiry == int(sooner.not_after.timestamp())
+
+
+class TestHold:
+    def test_what_is_published_stands(self, csr: str, served: Served, now: datetime.datetime):
+        relation = _relation(csr, entries=(served.entry,))
+
+        result = hold(plan([relation], served.book, None, now), 'old')
+
+        assert result.answers == {1: Answers((served.entry,))}
+        assert result.book == served.book
+        assert result.summary.issued == 1
+
+    def test_what_left_is_withdrawn(self, served: Served, now: datetime.datetime):
+        result = hold([Withdraw(1, served.entry)], 'old')
+
+        assert result == Result({}, Ledger('old'), Summary(withdrawn=1))
+
+    def test_complaints_are_problems(self, now: datetime.datetime):
+        result = hold([Ignore(1, Complaint('kafka/0', 'no'))], 'old')
+
+        assert result.summary.problems == (Problem('kafka/0', 'no'),)
+
+    def test_a_new_request_is_pending(self, csr: str, now: datetime.datetime):
+        result = hold(plan([_relation(csr)], Ledger(), None, now), '')
+
+        assert result == Result({1: Answers()}, Ledger(), Summary(pending=1))
+
+    def test_decisions_of_an_authority_are_a_bug(self, csr: str, now: datetime.datetime):
+        with pytest.raises(ValueError, match='decided with an issuer'):
+            hold(_plan(_relation(csr), Ledger(), now), '')
+
+
+def test_a_second_pass_over_the_first_changes_nothing(
+    csr: str, other: str, make_request: Make, clock: Clock, sign: Sign, root: Sign
+):
+    csrs = (csr, other, make_request('a b'), 'junk')
+    outcomes = {csr: Issued(sign(csr), (root(),)), other: Unavailable('down')}
+    first = _run(Script(clock, outcomes), clock, *csrs)
+
+    relation = dataclasses.replace(_relation(*csrs), published=first.answers[1])
+    second = Engine(Script(clock, {}), 'settings', clock, BUDGET).carry_out(
+        _plan(relation, first.book, clock())
+    )
+
+    assert wire.write_answers(second.answers[1]) == wire.write_answers(first.answers[1])
+    assert second.book == first.book
+
+
+def test_a_second_pass_over_a_private_key_changes_nothing(
+    csr: str, private_key: str, clock: Clock
+):
+    text = f'{csr}\n{private_key}'
+    first = _run(Script(clock, {}), clock, text)
+
+    relation = dataclasses.replace(_relation(text), published=first.answers[1])
+    second = Engine(Script(clock, {}), 'settings', clock, BUDGET).carry_out(
+        _plan(relation, first.book, clock())
+    )
+
+    assert second.book == first.book

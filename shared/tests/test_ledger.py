@@ -1,0 +1,163 @@
+"""The ledger survives a round trip and any junk; the waits grow as its table says."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tls_provider import ledger, x509
+from tls_provider.ledger import Ledger, Record
+
+FULL = Record('gen', True, 200, 190, 3, 150, 'settings', 'message')
+
+
+def test_a_ledger_is_read_as_it_was_written():
+    book = Ledger('gen', {'1:a': FULL, '2:b': Record(), '3:c': Record(not_after=1)})
+
+    assert ledger.loads(ledger.dumps(book)) == book
+
+
+def test_defaults_are_not_written():
+    text = ledger.dumps(Ledger('gen', {'1:a': Record(not_after=7)}))
+
+    assert json.loads(text) == {'generation': 'gen', 'records': {'1:a': {'not_after': 7}}}
+
+
+def test_the_text_does_not_depend_on_the_order_of_records():
+    forwards = Ledger('', {'1:a': FULL, '2:b': FULL})
+    backwards = Ledger('', {'2:b': FULL, '1:a': FULL})
+
+    assert ledger.dumps(forwards) == ledger.dumps(backwards)
+
+
+@pytest.mark.parametrize(
+    'text',
+    ['', 'junk', 'null', '[]', '1', '{}', '[' * 100_000, '9' * 5000, '{"records": [1]}',
+     '{"generation": 1, "records": null}'],
+    ids=lambda text: text[:12],
+)  # fmt: skip
+def test_junk_is_an_empty_ledger(text: str):
+    assert ledger.loads(text) == Ledger()
+
+
+@pytest.mark.parametrize(
+    'item',
+    [
+        None,
+        [],
+        {'unknown': 1},
+        {'generation': 1},
+        {'is_ca': 1},
+        {'is_ca': None},
+        {'not_after': True},
+        {'not_after': 1.5},
+        {'retry_at': '5'},
+        {'message': {}},
+    ],
+)
+def test_fields_of_wrong_types_are_defaults(item: object):
+    book = ledger.loads(json.dumps({'records': {'1:a': item, '2:b': {'attempts': 2}}}))
+
+    assert book.records == {'1:a': Record(), '2:b': Record(attempts=2)}
+
+
+@given(st.text(max_size=100))
+def test_no_text_raises(text: str):
+    assert isinstance(ledger.loads(text), Ledger)
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=9),
+        st.builds(
+            Record,
+            generation=st.text(max_size=9),
+            is_ca=st.booleans(),
+            not_after=st.integers(0, 1 << 41),
+            attempts=st.integers(0, 99),
+            retry_at=st.integers(0, 1 << 41),
+            message=st.text(max_size=9),
+        ),
+        max_size=4,
+    )
+)
+def test_any_records_are_read_as_they_were_written(records: dict[str, Record]):
+    book = Ledger('gen', records)
+
+    assert ledger.loads(ledger.dumps(book)) == book
+
+
+def test_keys_tell_relation_request_and_flag_apart():
+    keys = {ledger.key(*one) for one in ((1, 'a', False), (2, 'a', False), (1, 'b', False))}
+    keys |= {ledger.key(1, 'a', True), ledger.key(1, '\ud800', False)}
+
+    assert len(keys) == 5
+    assert ledger.key(1, 'a', False) in keys
+
+
+def test_a_certificate_is_renewed_at_97_percent_of_its_life(
+    make_request: Callable[..., str],
+    sign: Callable[..., x509.Certificate],
+    now: datetime.datetime,
+):
+    life = datetime.timedelta(seconds=1000)
+    certificate = sign(make_request('a.example'), start=now, life=life)
+
+    record = ledger.issued(certificate, 'gen')
+
+    start = int(now.timestamp())
+    assert record == Record('gen', not_after=start + 1000, renew_at=start + 970)
+
+
+def test_a_ca_certificate_is_recorded_as_one(root: Callable[..., x509.Certificate]):
+    assert ledger.issued(root(), 'gen').is_ca
+
+
+def test_waits_grow_as_the_table_says_and_then_stay(now: datetime.datetime):
+    record, waits = Record(), list[int]()
+    for _ in range(8):
+        record = ledger.failed(record, 'down', 'settings', now)
+        waits.append(record.retry_at - int(now.timestamp()))
+
+    assert waits == [60, 300, 900, 3600, 7200, 14400, 14400, 14400]
+    assert record.attempts == 8
+
+
+def test_a_failure_keeps_what_is_known_of_the_certificate(now: datetime.datetime):
+    record = ledger.failed(Record('gen', True, 200, 190), 'down', 'settings', now, 7)
+
+    assert record == Record('gen', True, 200, 190, 1, 7, 'settings', 'down')
+
+
+@pytest.mark.parametrize(
+    ('settings', 'now', 'waits'),
+    [('same', 99, True), ('same', 100, False), ('same', 101, False), ('other', 99, False)],
+)
+def test_a_record_waits_for_its_time_under_the_same_settings(settings: str, now: int, waits: bool):
+    record = Record(retry_at=100, tried_under='same')
+
+    assert record.waits(settings, now) is waits
+
+
+def test_a_final_refusal_waits_for_ever_under_the_same_settings():
+    record = Record(retry_at=ledger.NEVER, tried_under='same')
+
+    assert record.waits('same', 1 << 39)
+    assert not record.waits('other', 0)
+
+
+def test_a_blank_record_does_not_wait():
+    assert not Record().waits('', 1)
+
+
+def test_a_final_refusal_that_is_given_again_changes_nothing(now: datetime.datetime):
+    record = ledger.failed(Record(), 'no', 'settings', now, ledger.NEVER)
+
+    assert ledger.failed(record, 'no', 'settings', now, ledger.NEVER) == record
+    assert ledger.failed(record, 'no', 'others', now, ledger.NEVER) != record
+    assert ledger.failed(record, 'never', 'settings', now, ledger.NEVER) != record
