@@ -479,12 +479,12 @@ class TestHold:
         assert result.book == served.book
         assert result.summary.issued == 1
 
-    def test_what_left_is_withdrawn(self, served: Served, now: datetime.datetime):
+    def test_what_left_is_withdrawn(self, served: Served):
         result = hold([Withdraw(1, served.entry)], 'old')
 
         assert result == Result({}, Ledger('old'), Summary(withdrawn=1))
 
-    def test_complaints_are_problems(self, now: datetime.datetime):
+    def test_complaints_are_problems(self):
         result = hold([Ignore(1, Complaint('kafka/0', 'no'))], 'old')
 
         assert result.summary.problems == (Problem('kafka/0', 'no'),)

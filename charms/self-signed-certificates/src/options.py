@@ -54,9 +54,8 @@ def _duration(
     text = values[name]
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise Invalid(
-            f'option {name}: "{x509.printable(text, 20)}" is not a number with m, h, d or w, as in 90d'
-        )
+        shown = x509.printable(text, 20)
+        raise Invalid(f'option {name}: "{shown}" is not a number with m, h, d or w, as in 90d')
     unit = _UNITS[match[2]]
     number = int(match[1])
     too_long = number > most / datetime.timedelta(**{unit: 1})
