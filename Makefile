@@ -13,13 +13,16 @@ test: .venv/ready
 lint: .venv/ready
 	@$(TOX) -e lint,static
 
+# make pack CHARMS="self-signed-certificates requirer"; all charms without it
 pack: .venv/ready
-	@$(TOX) -e pack
+	@$(TOX) -e pack -- $(CHARMS)
 
 clean:
-	rm -rf .venv .tox dist
+	@if [ -d .demo ]; then $(TOX) -q -e demo -- --stop; fi
+	rm -rf .venv .tox .demo dist
 
 .venv/ready: requirements-bootstrap.lock
+	@command -v $(PYTHON) >/dev/null || { echo '$(PYTHON) is not there' >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo 'needs Python 3.10 or later with venv (Debian, Ubuntu: apt install python3-venv)' >&2; exit 1; }
 	@echo 'setting up .venv (first time only)'

@@ -6,11 +6,13 @@ the model stays and the last lines say how to look around.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-STATE = ROOT / '.tox' / 'demo'
 PROVIDER = 'self-signed-certificates'
 MODEL = 'demo'
 
@@ -39,7 +40,8 @@ def step(text: str) -> Generator[None]:
 
     def tick() -> None:
         while not done.wait(0.2):
-            print(f'\r   {text} ({time.monotonic() - begin:.0f} s)', end='', flush=True)
+            line = f'   ({time.monotonic() - begin:.0f} s) {text}'
+            print(f'\r{line[: shutil.get_terminal_size().columns - 1]}', end='', flush=True)
 
     ticker = threading.Thread(target=tick, daemon=True)
     if sys.stdout.isatty():
@@ -99,6 +101,7 @@ def run(juju: jubilant.Juju, artifacts: dict[str, pathlib.Path]) -> None:
     """The story, told on a juju command that is there."""
     with step('juju add-model demo'):
         juju.add_model(MODEL)
+        juju.cli('switch', MODEL, include_model=False)  # for the commands of whoever looks around
     with step(f'juju deploy {PROVIDER}: it makes its CA and keeps it in a Juju secret'):
         juju.deploy(artifacts[PROVIDER], PROVIDER)
         juju.wait(settled, error=jubilant.any_error, delay=0.1, successes=1)
@@ -113,47 +116,82 @@ def run(juju: jubilant.Juju, artifacts: dict[str, pathlib.Path]) -> None:
     show_certificate(juju)
 
 
-def main() -> int:
-    """Run the demo; 0 when the certificate verified."""
-    keep = os.environ.get('KEEP', '') not in {'', '0'}
-    home = STATE / 'home'
-    if home.exists():  # one that was kept
-        minijuju('stop', '--home', str(home))
-        shutil.rmtree(STATE)
+def tell(state: pathlib.Path) -> None:
+    """Pack, run the story, say how long it took."""
     begin = time.monotonic()
     os.environ.setdefault('SOURCE_DATE_EPOCH', '1700000000')  # so that unchanged charms are reused
     folders = {PROVIDER: ROOT / 'charms' / PROVIDER, 'requirer': ROOT / 'tests/charms/requirer'}
     cache = ROOT / '.tox' / 'artifacts'
     artifacts: dict[str, pathlib.Path] = {}
+    with step('pack both charms for the Python of this machine'):
+        for name, folder in folders.items():
+            built = pack.build(folder, pack.named('host'), state, cache_folder=cache)
+            artifacts[name] = built.path
+    minijuju('install', '--into', str(state / 'bin'), '--home', str(state / 'home'))
+    run(jubilant.Juju(model=MODEL, cli_binary=str(state / 'bin' / 'juju')), artifacts)
+    print(f'done in {time.monotonic() - begin:.0f} s', flush=True)
+
+
+def clean_up(state: pathlib.Path) -> None:
+    """End the model and every process of it, and remove its files."""
+    home = state / 'home'
+    if home.exists():
+        minijuju('stop', '--home', str(home))
+    shutil.rmtree(state, ignore_errors=True)
+
+
+def main() -> int:
+    """Run the demo; 0 when the certificate verified."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').partition('\n')[0])
+    parser.add_argument('--state', type=pathlib.Path, default=ROOT / '.demo', help='its folder')
+    parser.add_argument('--stop', action='store_true', help='end a demo that was kept')
+    arguments = parser.parse_args()
+    state: pathlib.Path = arguments.state.absolute()
+    clean_up(state)  # one that was kept
+    if arguments.stop:
+        return 0
+    for signal_number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signal_number, lambda number, _: sys.exit(128 + number))
+    keep = os.environ.get('KEEP', '') not in {'', '0'}
     try:
-        with step('pack both charms for the Python of this machine'):
-            for name, folder in folders.items():
-                built = pack.build(folder, pack.named('host'), STATE, cache_folder=cache)
-                artifacts[name] = built.path
-        minijuju('install', '--into', str(STATE / 'bin'), '--home', str(home))
-        juju = jubilant.Juju(model=MODEL, cli_binary=str(STATE / 'bin' / 'juju'))
-        run(juju, artifacts)
-    except (pack.Failure, jubilant.WaitError, jubilant.CLIError) as error:
-        print(f'demo: {error}', file=sys.stderr)
-        return 1
+        tell(state)
+        if keep:
+            print(HINTS.format(bin=state / 'bin', provider=PROVIDER, model=MODEL))
+    except BaseException as error:
+        keep = False
+        if isinstance(error, KeyboardInterrupt):
+            return 130
+        if isinstance(error, FAILURES):
+            # A failed wait has the whole status after its first line.
+            print(f'demo: {str(error).partition(chr(10))[0]}', file=sys.stderr)
+            return 1
+        raise
     finally:
-        if home.exists() and not keep:
-            with step('clean up'):
-                minijuju('stop', '--home', str(home))
-                shutil.rmtree(STATE)
-    print(f'done in {time.monotonic() - begin:.0f} s')
-    if keep:
-        print(
-            f'\nThe model is still running. Look around:\n'
-            f'   export PATH={STATE / "bin"}:$PATH\n'
-            f'   juju status\n'
-            f'   juju run web/1 get-certificate\n'
-            f'   juju config {PROVIDER} ca-common-name="My CA"\n'
-            f'   juju debug-log --limit 20\n'
-            f'and end it:\n'
-            f'   juju destroy-model {MODEL} --no-prompt'
-        )
+        # A second Ctrl-C must not leave processes behind.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if not keep:
+            clean_up(state)
     return 0
+
+
+FAILURES = (
+    pack.Failure,
+    jubilant.CLIError,
+    jubilant.TaskError,
+    jubilant.WaitError,
+    OSError,
+    subprocess.CalledProcessError,
+    TimeoutError,
+)
+HINTS = """
+The model is still running. Look around:
+   export PATH={bin}:$PATH
+   juju status
+   juju run web/1 get-certificate
+   juju config {provider} ca-common-name="My CA"
+   juju debug-log --limit 20
+and end it:
+   juju destroy-model {model} --no-prompt"""
 
 
 if __name__ == '__main__':

@@ -19,7 +19,7 @@ def main(programs: list[str]) -> int:
     missing = [program for program in programs if shutil.which(program) is None]
     if not missing:
         return 0
-    packages = sorted({PACKAGES[program] for program in missing})
+    packages = sorted({PACKAGES.get(program, program) for program in missing})
     how = f'install {", ".join(missing)} (Debian, Ubuntu: apt install {" ".join(packages)})'
     apt = shutil.which('apt-get')
     if apt is None or os.geteuid() != 0:

@@ -242,22 +242,95 @@ def test_a_request_that_breaks_a_rule_is_refused(
     assert (decision.csr, decision.rejected.code) == (text, code)
 
 
-def test_a_malformed_request_that_loads_is_refused(make_request: Make, now: datetime.datetime):
-    first, second = make_request('a.example'), make_request('b.example')
-
-    [decision] = plan([_relation(f'{first}\n{second}')], Ledger(), AUTHORITY, now)
-
-    assert isinstance(decision, Refuse)
-    assert (decision.csr, decision.rejected.code) == (first, ErrorCode.OTHER)
-
-
-def test_a_private_key_is_not_repeated_in_the_refusal(
-    csr: str, private_key: str, now: datetime.datetime
+def test_a_malformed_request_that_loads_is_refused(
+    duplicate_extension: str, now: datetime.datetime
 ):
-    [decision] = plan([_relation(f'{private_key}\n{csr}')], Ledger(), AUTHORITY, now)
+    [decision] = plan([_relation(duplicate_extension)], Ledger(), AUTHORITY, now)
 
     assert isinstance(decision, Refuse)
-    assert decision.csr == csr
+    assert (decision.csr, decision.rejected.code) == (duplicate_extension, ErrorCode.OTHER)
+
+
+def test_a_flawed_submission_is_refused_whatever_its_request(csr: str, now: datetime.datetime):
+    relation = Relation(1, (Submission(csr, False, 'kafka/0', flaw='the key is public'),))
+
+    [decision] = plan([relation], Ledger(), AUTHORITY, now)
+
+    assert isinstance(decision, Refuse)
+    assert (decision.csr, decision.rejected.message) == (csr, 'the key is public')
+
+
+def test_a_flawed_submission_refuses_its_clean_twin(csr: str, now: datetime.datetime):
+    clean = Submission(f'{csr}\n', False, 'kafka/0')
+    flawed = Submission(csr, False, 'kafka/1', flaw='the key is public')
+
+    [decision] = plan([Relation(1, (clean, flawed))], Ledger(), AUTHORITY, now)
+
+    assert isinstance(decision, Refuse)
+    assert decision.requirer == 'kafka/1'
+
+
+def test_requests_that_differ_in_white_space_are_one(csr: str, now: datetime.datetime):
+    texts = (csr, csr.strip(), csr.replace('\n', '\r\n'))
+
+    [decision] = plan([_relation(*texts)], Ledger(), AUTHORITY, now)
+
+    assert isinstance(decision, Ask)
+
+
+def test_a_certificate_stays_while_a_databag_cannot_be_read(
+    csr: str, entry: Entry, record: Record, now: datetime.datetime
+):
+    complaint = Complaint('kafka/0', 'not JSON', unreadable=True)
+    relation = Relation(1, (), (complaint,), Answers((entry,)))
+
+    _, decision = plan([relation], _book(csr, record), AUTHORITY, now)
+
+    assert isinstance(decision, Keep)
+    assert (decision.answer.entry, decision.answer.record) == (entry, record)
+
+
+class TestRoom:
+    """A databag has a limit, and an answer over it would cost every relation its hook."""
+
+    @staticmethod
+    def _plan(taken: int, csr: str, entry: Entry, now: datetime.datetime) -> Decision:
+        """The decision on a request beside published answers of about a size."""
+        count = taken // wire.size(entry)
+        entries = tuple(dataclasses.replace(entry, csr=f'{number}') for number in range(count))
+        relation = Relation(
+            1,
+            (Submission(csr, False, 'kafka/0'),),
+            (Complaint('kafka/1', 'not JSON', unreadable=True),),
+            Answers(entries),
+        )
+        decisions = plan([relation], Ledger(), AUTHORITY, now)
+        return next(one for one in decisions if not isinstance(one, Ignore | Keep | Withdraw))
+
+    def test_a_request_is_asked_for_where_its_answer_fits(
+        self, csr: str, entry: Entry, now: datetime.datetime
+    ):
+        assert isinstance(self._plan(wire.MAX_ANSWERS // 2, csr, entry, now), Ask)
+
+    def test_a_request_whose_answer_would_not_fit_is_refused_for_a_while(
+        self, csr: str, entry: Entry, now: datetime.datetime
+    ):
+        decision = self._plan(wire.MAX_ANSWERS - 3000, csr, entry, now)
+
+        assert isinstance(decision, Refuse)
+        assert decision.rejected.message == 'too many requests in this relation; remove some'
+        assert decision.rejected.retry_at is not None
+
+    def test_a_request_is_named_where_not_even_a_refusal_fits(
+        self, csr: str, now: datetime.datetime
+    ):
+        refusals = tuple(Refusal(f'{number}' * 30_000, 999, 'no') for number in range(200))
+        relation = _relation(csr, refusals=refusals)
+
+        [decision] = plan([relation], Ledger(), AUTHORITY, now)
+
+        assert isinstance(decision, Ignore)
+        assert 'too many requests' in decision.complaint.message
 
 
 @pytest.mark.parametrize('text', ['', 'junk', '-----BEGIN CERTIFICATE REQUEST-----', '\ud800'])

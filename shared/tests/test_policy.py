@@ -69,7 +69,10 @@ def test_keys_that_the_backend_lacks_are_named_with_those_that_it_has():
     rejected = _judge(_request('a.example'), key_algorithms=frozenset({'rsa', 'ed25519'}))
 
     assert rejected is not None
-    assert rejected.message == 'a ecdsa-p256 key is not accepted here; use one of: ed25519, rsa'
+    assert (
+        rejected.message
+        == 'keys of type ecdsa-p256 are not accepted here; use one of: ed25519, rsa'
+    )
 
 
 @pytest.mark.parametrize(

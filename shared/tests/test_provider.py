@@ -392,19 +392,33 @@ def test_an_event_without_a_pass_leaves_the_status(context: testing.Context[Char
     assert after.unit_status == testing.BlockedStatus('as it was')
 
 
-def test_the_last_generation_is_that_of_the_ledger(context: testing.Context[Charm], root: Sign):
+def test_what_was_issued_is_known_by_the_ledger(context: testing.Context[Charm]):
     before = _state()
 
     with context(context.on.start(), before) as manager:
-        assert manager.charm.provider.last_generation == ''
+        assert not manager.charm.provider.has_issued()
         after = manager.run()
     with context(context.on.update_status(), after) as manager:
-        assert manager.charm.provider.last_generation == root().fingerprint
+        assert manager.charm.provider.has_issued()
 
 
-def test_a_follower_knows_no_generation(never: testing.Context[Charm]):
+def test_what_was_issued_is_known_by_certificates_where_the_ledger_is_lost(
+    context: testing.Context[Charm], make_request: Make
+):
+    relation = _relation(make_request('a.example'))
+    served = context.run(context.on.relation_changed(relation), _state(relation))
+    lost = dataclasses.replace(
+        served,
+        relations={served.get_relation(relation.id), testing.PeerRelation('peers')},
+    )
+
+    with context(context.on.update_status(), lost) as manager:
+        assert manager.charm.provider.has_issued()
+
+
+def test_a_follower_knows_nothing_of_what_was_issued(never: testing.Context[Charm]):
     with never(never.on.start(), _state(leader=False)) as manager:
-        assert manager.charm.provider.last_generation == ''
+        assert not manager.charm.provider.has_issued()
 
 
 def test_hostile_text_reaches_log_and_status_escaped(

@@ -13,7 +13,14 @@ from tls_provider.issuer import Capabilities
 from tls_provider.wire import Answers, Complaint, Entry, Refusal, Submission
 
 KEY = 'certificate_signing_requests'
-ENTRY = Entry('request', 'leaf', 'root', ('leaf', 'root'), notice_hours=216)
+
+
+def _pem(text: str) -> str:
+    return f'-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----'
+
+
+LEAF, MIDDLE, ROOT = _pem('leaf'), _pem('middle'), _pem('root')
+ENTRY = Entry('request', LEAF, ROOT, (LEAF, ROOT), notice_hours=216)
 REFUSAL = Refusal('request', 102, 'no', 'the reason', 'vault')
 
 
@@ -59,7 +66,7 @@ def test_a_request_without_flag_is_for_a_leaf(extra: dict[str, object]):
 def test_a_value_that_is_no_list_is_one_complaint(text: str):
     read = wire.read_requests('kafka/0', {KEY: text})
 
-    assert read == ([], [Complaint('kafka/0', f'{KEY} is not a JSON list')])
+    assert read == ([], [Complaint('kafka/0', f'{KEY} is not a JSON list', unreadable=True)])
 
 
 @pytest.mark.parametrize(
@@ -105,7 +112,7 @@ def test_the_longest_value_is_read_and_a_longer_one_not():
     assert wire.read_requests('a', {KEY: longest}) == ([], [])
     assert wire.read_requests('a', {KEY: longest + ' '}) == (
         [],
-        [Complaint('a', f'{KEY} is longer than 1048576 characters')],
+        [Complaint('a', f'{KEY} is longer than 1048576 characters', unreadable=True)],
     )
 
 
@@ -127,7 +134,7 @@ def test_a_requirer_of_both_versions_is_served():
 
 def test_answers_are_read_as_they_were_written():
     answers = Answers(
-        (ENTRY, Entry('second', 'leaf', 'root', ('leaf', 'middle', 'root'), revoked=True)),
+        (ENTRY, Entry('second', LEAF, ROOT, (LEAF, MIDDLE, ROOT), revoked=True)),
         (REFUSAL, Refusal('second', 999, 'no')),
     )
 
@@ -139,9 +146,9 @@ def test_an_entry_has_every_field_that_a_generation_of_requirers_wants():
 
     assert entry == {
         'certificate_signing_request': 'request',
-        'certificate': 'leaf',
-        'ca': 'root',
-        'chain': ['leaf', 'root'],
+        'certificate': LEAF,
+        'ca': ROOT,
+        'chain': [LEAF, ROOT],
         'revoked': False,
         'recommended_expiry_notification_time': 216,
     }
@@ -191,7 +198,7 @@ def test_without_certificates_a_refusal_does_not_stand_alone():
 
 
 def test_the_text_does_not_depend_on_the_order_of_answers():
-    entries = tuple(Entry(csr, 'leaf', 'root', ('leaf',)) for csr in 'bca')
+    entries = tuple(Entry(csr, LEAF, ROOT, (LEAF,)) for csr in 'bca')
     refusals = tuple(Refusal(csr, 999, 'no') for csr in 'fed')
 
     forwards = wire.write_answers(Answers(entries, refusals))
@@ -215,7 +222,12 @@ def test_published_junk_is_nothing(key: str, text: str):
         {'ca': None},
         {'chain': None},
         {'chain': []},
-        {'chain': 'leaf'},
+        {'chain': LEAF},
+        {'chain': [LEAF, 7]},
+        {'chain': [LEAF, 'x']},
+        {'ca': ''},
+        {'certificate': 'x'},
+        {'certificate': f'{LEAF}\n{ROOT}'},
     ],
 )
 def test_a_published_entry_of_wrong_types_is_left_out(wrong: dict[str, object]):
@@ -234,7 +246,6 @@ def test_a_published_entry_of_wrong_types_is_left_out(wrong: dict[str, object]):
         ({'recommended_expiry_notification_time': '216'}, 0),
         ({'revoked': None}, 216),
         ({'revoked': 'true'}, 216),
-        ({'chain': ['leaf', 7, 'root', None]}, 216),
     ],
 )
 def test_optional_fields_of_wrong_types_are_defaults(wrong: dict[str, object], notice: int):
@@ -242,7 +253,7 @@ def test_optional_fields_of_wrong_types_are_defaults(wrong: dict[str, object], n
 
     [read] = wire.read_answers({'certificates': json.dumps([entry | wrong])}).entries
 
-    assert (read.notice_hours, read.revoked, read.chain) == (notice, False, ('leaf', 'root'))
+    assert (read.notice_hours, read.revoked, read.chain) == (notice, False, (LEAF, ROOT))
 
 
 @pytest.mark.parametrize(
@@ -318,14 +329,17 @@ def test_no_text_raises(text: str):
     )
 
 
+_certificates = st.text('ab1+/=\n', max_size=9).map(_pem)
+
+
 @given(
     st.lists(
         st.builds(
             Entry,
             csr=st.text(max_size=9),
-            certificate=st.text(max_size=9),
-            ca=st.text(max_size=9),
-            chain=st.lists(st.text(max_size=9), min_size=1, max_size=3).map(tuple),
+            certificate=_certificates,
+            ca=_certificates,
+            chain=st.lists(_certificates, min_size=1, max_size=3).map(tuple),
             revoked=st.booleans(),
             notice_hours=st.integers(0, 10**6),
         ),
@@ -337,3 +351,24 @@ def test_any_entries_are_read_as_they_were_written(entries: list[Entry]):
     read = wire.read_answers(wire.write_answers(Answers(tuple(entries))))
 
     assert read.entries == tuple(sorted(entries, key=lambda entry: entry.csr))
+
+
+def test_of_several_blocks_the_first_request_is_submitted_with_a_flaw():
+    request = '-----BEGIN CERTIFICATE REQUEST-----\nMI\n-----END CERTIFICATE REQUEST-----'
+    key = '-----BEGIN Private Key-----\nMC\n-----END Private Key-----'
+
+    submissions, complaints = _read([{'certificate_signing_request': f'{key}\n{request}'}])
+
+    [submission] = submissions
+    assert submission.csr == request
+    assert 'make a new key' in submission.flaw
+    assert complaints == []
+
+
+def test_sizes_are_not_below_what_is_written():
+    entry = Entry('r' * 1500, _pem('c\n' * 1000), _pem('d\n' * 800), (LEAF, ROOT), revoked=True)
+    refusal = Refusal('r\n' * 500, 999, 'no', 'reason', 'provider')
+
+    assert len(wire.write_answers(Answers((entry,)))['certificates']) < 1.4 * wire.size(entry)
+    written = wire.write_answers(Answers((), (refusal,)))['request_errors']
+    assert len(written) < 1.4 * wire.refusal_size(refusal.csr)

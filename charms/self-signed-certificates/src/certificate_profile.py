@@ -39,12 +39,23 @@ class Signer:
 
     @classmethod
     def load(cls, private_key: str, certificate: str) -> Signer:
-        """From PEM texts; raises ValueError."""
+        """From PEM texts; raises ValueError or TypeError, also where they do not match."""
         key = serialization.load_pem_private_key(private_key.encode(), None)
-        return cls(
-            cast('CertificateIssuerPrivateKeyTypes', key),
-            x509.load_pem_x509_certificate(certificate.encode()),
-        )
+        found = x509.load_pem_x509_certificate(certificate.encode())
+        if key.public_key() != found.public_key():
+            raise ValueError('the private key is not that of the certificate')
+        return cls(cast('CertificateIssuerPrivateKeyTypes', key), found)
+
+    @property
+    def common_name(self) -> str:
+        """Of the CA certificate; empty where it has none."""
+        names = self.certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+        return str(names[0].value) if names else ''
+
+    def lives(self, validity: datetime.timedelta) -> bool:
+        """Whether the CA certificate was made for such a life, give or take the last second."""
+        life = self.certificate.not_valid_after_utc - self.certificate.not_valid_before_utc
+        return abs(life - validity) < datetime.timedelta(seconds=5)
 
     def sign(self, request: Request, validity: datetime.timedelta, now: datetime.datetime) -> str:
         """A certificate for a request as PEM text; it never outlives the CA."""
@@ -98,14 +109,6 @@ def make_root(
         serialization.NoEncryption(),
     )
     return private_key.decode(), _sign(_as_ca(builder, path_length=None), key)
-
-
-def describe(certificate: str) -> tuple[str, datetime.timedelta]:
-    """Common name and life of a CA certificate that was made elsewhere."""
-    found = x509.load_pem_x509_certificate(certificate.encode())
-    names = found.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-    life = found.not_valid_after_utc - found.not_valid_before_utc
-    return str(names[0].value) if names else '', life
 
 
 def _period(

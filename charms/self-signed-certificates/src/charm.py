@@ -40,7 +40,7 @@ class SelfSignedCertificatesCharm(ops.CharmBase):
             return NotReady(str(error), blocked=True)
         except x509.Malformed as error:
             return NotReady(f'secret {CA_LABEL} holds no CA: {error}', blocked=True)
-        if current is None and self._provider.last_generation:
+        if current is None and self._provider.has_issued():
             return NotReady(f'secret {CA_LABEL} with the CA is missing; restore it', blocked=True)
         if current and not current.is_due():
             return current

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import functools
 import hashlib
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from tls_provider.issuer import Capabilities, Issued
 from tls_provider.x509 import NameKind
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Mapping
 
     from certificate_profile import Signer
@@ -98,26 +98,34 @@ class LocalCA:
     def from_secret(
         cls, content: Mapping[str, str], options: Options, now: datetime.datetime
     ) -> LocalCA:
-        """The CA of a secret's content; raises `x509.Malformed` where it holds none."""
-        certificate, key = content.get('ca-certificate', ''), content.get('private-key', '')
-        if 'PRIVATE KEY-----' not in key:
-            raise x509.Malformed('no private key')
-        x509.fingerprint_of(certificate)
-        made_with, not_after = content.get('made-with', ''), content.get('not-after', '')
-        if made_with and not_after.isdecimal():
-            return cls(key, certificate, options, made_with, int(not_after), now)
+        """The CA of a secret's content; raises `x509.Malformed` where that is damaged."""
+        key, certificate = content.get('private-key', ''), content.get('ca-certificate', '')
+        if 'digest' in content:
+            if content['digest'] != _digest(content):
+                raise x509.Malformed('its parts do not belong together')
+            made_with, not_after = content['made-with'], int(content['not-after'])
+            return cls(key, certificate, options, made_with, not_after, now)
         # Written by the charm that this one replaces, which kept nothing beside the certificate.
-        end = int(x509.parse_certificate(certificate).not_after.timestamp())
-        return cls(key, certificate, options, _made_with(certificate, options), end, now)
+        from certificate_profile import Signer  # noqa: PLC0415 : imports cryptography
+
+        end = x509.parse_certificate(certificate).not_after
+        try:
+            signer = Signer.load(key, certificate)
+        except (ValueError, TypeError) as error:
+            raise x509.Malformed(str(error)) from error
+        same = signer.common_name == options.common_name and signer.lives(options.ca_validity)
+        made_with = options.ca_fingerprint if same else 'other'
+        return cls(key, certificate, options, made_with, int(end.timestamp()), now)
 
     def to_secret(self) -> dict[str, str]:
         """The content that `from_secret` reads."""
-        return {
+        content = {
             'private-key': self.private_key,
             'ca-certificate': self.certificate,
             'made-with': self.made_with,
             'not-after': str(self.not_after),
         }
+        return {**content, 'digest': _digest(content)}
 
 
 def create(options: Options, now: datetime.datetime) -> LocalCA:
@@ -130,11 +138,8 @@ def create(options: Options, now: datetime.datetime) -> LocalCA:
     return LocalCA(private_key, certificate, options, made_with, int(end.timestamp()), now)
 
 
-def _made_with(certificate: str, options: Options) -> str:
-    """The fingerprint of the options if a CA certificate agrees with them, else another text."""
-    from certificate_profile import describe  # noqa: PLC0415 : imports cryptography
-
-    common_name, life = describe(certificate)
-    same_life = abs(life - options.ca_validity) < datetime.timedelta(seconds=5)
-    same = common_name == options.common_name and same_life
-    return options.ca_fingerprint if same else 'other'
+def _digest(content: Mapping[str, str]) -> str:
+    """Tells whether a content is as it was written, for less than parsing it would cost."""
+    parts = ('private-key', 'ca-certificate', 'made-with', 'not-after')
+    text = '\n'.join(content.get(part, '') for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()

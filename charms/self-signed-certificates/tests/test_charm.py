@@ -11,7 +11,9 @@ import pytest
 from cryptography import x509 as c509
 from ops import testing
 
+import options
 from charm import CA_LABEL, SelfSignedCertificatesCharm
+from local_ca import LocalCA
 from tls_provider import wire, x509
 
 Make = Callable[..., str]
@@ -108,7 +110,8 @@ class TestFirstHook:
         [secret] = issued.secrets
 
         assert (secret.label, secret.owner) == ('active-ca-certificates', 'app')
-        assert set(_content(issued)) == {'private-key', 'ca-certificate', 'made-with', 'not-after'}
+        parts = {'private-key', 'ca-certificate', 'made-with', 'not-after', 'digest'}
+        assert set(_content(issued)) == parts
         _assert_issued_by_the_ca_in_force(issued, relation)
 
     def test_it_uses_the_defaults(self, issued: testing.State, relation: testing.Relation):
@@ -275,7 +278,8 @@ class TestRotation:
         relation: testing.Relation,
     ):
         end = datetime.datetime.now(datetime.timezone.utc) + left * DAY
-        aged = _content(issued) | {'not-after': str(int(end.timestamp()))}
+        ca = LocalCA.from_secret(_content(issued), options.parse({}), end)
+        aged = dataclasses.replace(ca, not_after=int(end.timestamp())).to_secret()
         state = dataclasses.replace(issued, secrets={_secret(aged)})
 
         after = context.run(context.on.update_status(), state)

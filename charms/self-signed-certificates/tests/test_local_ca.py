@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
+import certificate_profile
 import local_ca
 from local_ca import LocalCA, Options
 from tls_provider import x509
@@ -99,13 +100,23 @@ def test_a_ca_without_notes_is_compared_with_the_options(
     assert ca.not_after == int((NOW + 365 * DAY).timestamp()) + off
 
 
-@pytest.mark.parametrize(
-    'notes', [{'not-after': 'junk'}, {'not-after': ''}, {'made-with': ''}, {'not-after': '-1'}]
-)
-def test_notes_that_cannot_be_read_are_made_again(notes: dict[str, str], ca: LocalCA):
-    read = LocalCA.from_secret(ca.to_secret() | notes, OPTIONS, NOW)
+@pytest.mark.parametrize('part', ['private-key', 'ca-certificate', 'made-with', 'not-after'])
+def test_a_part_that_was_changed_is_noticed(part: str, ca: LocalCA):
+    content = ca.to_secret()
+    content[part] = content[part].replace('0', '1', 1) + ' '
 
-    assert read == ca
+    with pytest.raises(Malformed, match='do not belong together'):
+        LocalCA.from_secret(content, OPTIONS, NOW)
+
+
+def test_a_key_of_another_certificate_is_noticed_where_nothing_else_is_kept(
+    ca_content: Callable[..., dict[str, str]],
+):
+    content = ca_content('The CA', NOW, 365 * DAY)
+    other, _ = certificate_profile.make_root('The CA', 365 * DAY, NOW)
+
+    with pytest.raises(Malformed, match='not that of the certificate'):
+        LocalCA.from_secret(content | {'private-key': other}, OPTIONS, NOW)
 
 
 @pytest.mark.parametrize(

@@ -135,18 +135,19 @@ class Engine:
         """The issuer's outcome, None where it broke or gave a certificate for something else."""
         try:
             outcome = self.issuer.issue(request, timeout=timeout)
+            problem = self._problem(request, outcome) if isinstance(outcome, Issued) else None
         except Exception:  # a bug of the backend costs this request alone
             logger.exception('the backend broke on a request of %s', request.requirer)
             return None
-        if not isinstance(outcome, Issued):
-            return outcome
-        problem = x509.mismatch(
-            request.csr, outcome.certificate, outcome.chain, is_ca=request.is_ca, now=self.clock()
-        )
         if problem:
             logger.error('certificate for %s is not published: %s', request.requirer, problem)
             return None
         return outcome
+
+    def _problem(self, request: Request, issued: Issued) -> str | None:
+        return x509.mismatch(
+            request.csr, issued.certificate, issued.chain, is_ca=request.is_ca, now=self.clock()
+        )
 
     def _react(self, request: Request, answer: Answer, outcome: Outcome | None) -> Answer:
         match outcome:
@@ -259,15 +260,7 @@ class _Tally:
 
 
 def _published(answers: list[Answer]) -> wire.Answers:
-    """Certificates and refusals, never both for one request and never one twice.
-
-    The refusal of a text with more than one block names the first request of it, which may have
-    been submitted properly as well.
-    """
-    entries = tuple(answer.entry for answer in answers if answer.entry)
-    taken = {entry.csr.strip() for entry in entries}
-    refusals: dict[str, wire.Refusal] = {}
-    for answer in answers:
-        if answer.refusal and answer.refusal.csr.strip() not in taken:
-            refusals[answer.refusal.csr.strip()] = answer.refusal
-    return wire.Answers(entries, tuple(refusals.values()))
+    return wire.Answers(
+        tuple(answer.entry for answer in answers if answer.entry),
+        tuple(answer.refusal for answer in answers if answer.refusal),
+    )

@@ -7,13 +7,13 @@ answered and whose answer stands is recognised by its text: nothing is parsed fo
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from typing import TYPE_CHECKING
 
 from tls_provider import ledger, policy, wire, x509
 from tls_provider.issuer import ErrorCode, Rejected, Request
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Callable, Iterable, Iterator
 
     from tls_provider.ledger import Ledger, Record
@@ -78,7 +78,6 @@ class Refuse:
     relation_id: int
     requirer: str
     csr: str
-    """The text that an error entry may carry."""
     rejected: Rejected
     answer: Answer
 
@@ -127,21 +126,53 @@ class _Planner:
     def plan_relation(self, relation: Relation) -> Iterator[Decision]:
         for complaint in relation.complaints:
             yield Ignore(relation.id, complaint)
+        entries = {entry.csr: entry for entry in relation.published.entries}
+        refusals = {refusal.csr: refusal for refusal in relation.published.refusals}
+        room = wire.MAX_ANSWERS - sum(map(wire.size, entries.values()))
+        room -= sum(map(wire.refusal_size, refusals))
         wanted: dict[str, wire.Submission] = {}
-        # A leaf goes before a CA certificate where one text is submitted as both.
-        for submission in sorted(relation.submissions, key=lambda submission: submission.is_ca):
-            first = wanted.setdefault(submission.csr, submission)
+        # What is flawed goes first, for it tells of a key that must not be certified. A leaf goes
+        # before a CA certificate where one request is submitted as both.
+        for submission in sorted(relation.submissions, key=lambda one: (not one.flaw, one.is_ca)):
+            first = wanted.setdefault(''.join(submission.csr.split()), submission)
             if first.is_ca != submission.is_ca:
                 message = 'the same request is submitted with and without ca; the leaf is issued'
                 yield Ignore(relation.id, wire.Complaint(submission.owner, message))
-        entries = {entry.csr: entry for entry in relation.published.entries}
-        refusals = {refusal.csr: refusal for refusal in relation.published.refusals}
-        for csr, submission in wanted.items():
-            answer = self._answer(relation.id, submission, entries.get(csr), refusals.get(csr))
-            yield self._decide(relation.id, submission, answer)
+        for submission in wanted.values():
+            entry, refusal = entries.pop(submission.csr, None), refusals.get(submission.csr)
+            answer = self._answer(relation.id, submission, entry, refusal)
+            decision, needed = self._fit(self._decide(relation.id, submission, answer), room)
+            room -= needed
+            yield decision
+        unreadable = any(complaint.unreadable for complaint in relation.complaints)
         for csr, entry in entries.items():
-            if csr not in wanted:
+            if unreadable:  # its request may be in what cannot be read
+                yield Keep(relation.id, '', self._unclaimed(relation.id, csr, entry))
+            else:
                 yield Withdraw(relation.id, entry)
+
+    def _fit(self, decision: Decision, room: int) -> tuple[Decision, int]:
+        """The decision, or another one if its answer would not fit, and the room that it takes."""
+        message = 'too many requests in this relation; remove some'
+        if isinstance(decision, Ask) and decision.answer.entry is None:
+            csr, requirer = decision.request.csr.pem, decision.request.requirer
+            if (needed := wire.expected_size(csr)) <= room:
+                return decision, needed
+            retry_at = datetime.datetime.fromtimestamp(self.now + 900, datetime.timezone.utc)
+            rejected = Rejected(ErrorCode.OTHER, message, retry_at=retry_at)
+            decision = Refuse(decision.relation_id, requirer, csr, rejected, decision.answer)
+        if isinstance(decision, Refuse) and decision.answer.refusal is None:
+            if (needed := wire.refusal_size(decision.csr)) <= room:
+                return decision, needed
+            complaint = wire.Complaint(decision.requirer, decision.rejected.message)
+            return Ignore(decision.relation_id, complaint), 0
+        return decision, 0
+
+    def _unclaimed(self, relation_id: int, csr: str, entry: wire.Entry) -> Answer:
+        """A certificate of which nobody says any more whether it is a CA certificate."""
+        leaf, ca = (wire.Submission(csr, is_ca, '') for is_ca in (False, True))
+        known = ledger.key(relation_id, csr, True) in self.book.records
+        return self._answer(relation_id, ca if known else leaf, entry, None)
 
     def _answer(
         self,
@@ -170,7 +201,7 @@ class _Planner:
         if authority is None:
             return keep
         current = answer.serves and record.generation == authority.generation
-        if current and self.now < record.renew_at:
+        if current and not submission.flaw and self.now < record.renew_at:
             return keep
         # A final refusal that is not published, or no longer, has to be given again.
         lost = record.retry_at == ledger.NEVER and not answer.serves and not answer.refusal
@@ -179,12 +210,14 @@ class _Planner:
         try:
             csr = x509.parse_request(submission.csr)
         except x509.Malformed as error:
-            if error.echo is None:
-                return Ignore(relation_id, wire.Complaint(submission.owner, str(error)))
-            rejected = Rejected(ErrorCode.OTHER, str(error))
-            return Refuse(relation_id, submission.owner, error.echo, rejected, answer)
+            message = submission.flaw or str(error)
+            if not error.loads:
+                return Ignore(relation_id, wire.Complaint(submission.owner, message))
+            rejected = Rejected(ErrorCode.OTHER, message)
+            return Refuse(relation_id, submission.owner, submission.csr, rejected, answer)
         request = Request(csr, submission.is_ca, submission.owner)
-        if rejected := policy.judge(request, authority.rules):
+        flaw = Rejected(ErrorCode.OTHER, submission.flaw) if submission.flaw else None
+        if rejected := flaw or policy.judge(request, authority.rules):
             return Refuse(relation_id, submission.owner, submission.csr, rejected, answer)
         return Ask(relation_id, request, answer)
 

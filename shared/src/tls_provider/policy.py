@@ -60,7 +60,7 @@ def _key(request: Request, capabilities: Capabilities) -> Rejected | None:
     key = request.csr.key
     if key.algorithm not in capabilities.key_algorithms:
         allowed = ', '.join(sorted(capabilities.key_algorithms))
-        return _other(f'a {key} key is not accepted here; use one of: {allowed}')
+        return _other(f'keys of type {key} are not accepted here; use one of: {allowed}')
     if key.algorithm != 'rsa':
         return None
     if key.bits < 2048 or key.bits > 8192 or key.bits % 8:
@@ -72,10 +72,10 @@ def _key(request: Request, capabilities: Capabilities) -> Rejected | None:
 
 def _possession(request: Request) -> Rejected | None:
     """The requirer has the private key (RFC 2986), by a signature that proves it."""
-    if not request.csr.proves_possession:
-        return _other('the request is not signed by its own key; make a new request')
     if request.csr.key.algorithm != 'ed25519' and request.csr.signature_hash not in _HASHES:
         return _other('the signature hash of the request is not accepted; use SHA-256')
+    if not request.csr.proves_possession:
+        return _other('the request is not signed by its own key; make a new request')
     return None
 
 
@@ -116,7 +116,16 @@ def _kinds(request: Request, capabilities: Capabilities) -> Rejected | None:
         if name.kind not in capabilities.name_kinds:
             return _domain(f'{name.kind.value} names are not certified here')
         if not _SYNTAX[name.kind](name.value):
-            return _domain(f'{name} is not a valid {name.kind.value} name')
+            return _domain(f'{name} is not valid as {name.kind.value} name')
+    return _common_name(csr)
+
+
+def _common_name(csr: x509.SigningRequest) -> Rejected | None:
+    """A common name may be free text, but not look like a name that would not be certified."""
+    if '*' in csr.common_name and not csr.names:
+        return Rejected(ErrorCode.WILDCARD_NOT_ALLOWED, 'the common name is no valid wildcard')
+    if not csr.names and re.search(r'[\s/]', csr.common_name):
+        return _domain('the common name is no host name; ask for a DNS name or an IP address')
     return None
 
 
@@ -180,7 +189,7 @@ def _dns_name(name: x509.Name, capabilities: Capabilities) -> Rejected | None:
                 f'{name}: a wildcard stands alone before two labels, as in *.example.com',
             )
     if not x509.is_host_name(host):
-        return _domain(f'{name} is not a valid DNS name')
+        return _domain(f'"{name}" is not a valid DNS name')
     if capabilities.allowed_domains and not _within(host, capabilities):
         return _domain(f'{name} is outside {", ".join(capabilities.allowed_domains)}')
     return None

@@ -92,13 +92,17 @@ class Provider(ops.Object):
             self.framework.observe(event, self._on_event)
         self.framework.observe(on.collect_unit_status, self._on_collect_status)
 
-    @property
-    def last_generation(self) -> str:
-        """The authority of the last pass, from the ledger; empty before there was one.
+    def has_issued(self) -> bool:
+        """Whether an authority was in force before: from the ledger, or from what is published.
 
-        A charm that finds no key of its authority but a generation here has lost it.
+        A charm that has no key of its authority though one was in force has lost it. Only the
+        leader knows; for others it is False.
         """
-        return self._read_ledger().generation
+        if not self._charm.unit.is_leader():
+            return False
+        relations = self.model.relations[self._endpoint]
+        published = (wire.read_answers(one.data[self._charm.app]).entries for one in relations)
+        return bool(self._read_ledger().generation) or any(published)
 
     def reconcile(self) -> None:
         """Run a pass; does nothing on a unit that is not the leader."""
@@ -159,7 +163,7 @@ class Provider(ops.Object):
 
     def _read_ledger(self) -> Ledger:
         peers = self.model.get_relation(self._peers)
-        if peers is None or not self._charm.unit.is_leader():
+        if peers is None:
             return Ledger()
         return ledger.loads(peers.data[self._charm.app].get(_LEDGER, ''))
 

@@ -12,6 +12,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, cast
 
+from tls_provider import x509
 from tls_provider.issuer import ErrorCode
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ MAX_VALUE = 1 << 20
 MAX_REQUEST = 1 << 16
 """Greatest signing request, in characters. An answer is about three times as large; the largest
 honest request, 100 names of 252 characters with an RSA-4096 key, has 36 KB."""
+
+MAX_ANSWERS = 8 << 20
+"""Greatest sum of answers in one relation, in characters: half of what Juju takes in a databag.
+Over its limit the whole hook would fail, for every relation."""
 
 _REQUESTS = 'certificate_signing_requests'
 _RETIRED_KEYS = frozenset(
@@ -43,9 +48,12 @@ class Submission:
     """One entry of `certificate_signing_requests`, as it was received."""
 
     csr: str
+    """As it was received; of several PEM blocks the first request alone."""
     is_ca: bool
     owner: str
     """The unit or the application in whose databag it lies."""
+    flaw: str = ''
+    """Why it is refused whatever the request says; empty: no reason."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +62,8 @@ class Complaint:
 
     owner: str
     message: str
+    unreadable: bool = False
+    """Nothing of the databag can be read, so that it may hold requests that were answered."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,10 +109,10 @@ def read_requests(
             return [], []
         return [], [Complaint(owner, 'speaks the retired tls-certificates version 0; upgrade it')]
     if len(text) > MAX_VALUE:
-        return [], [Complaint(owner, f'{_REQUESTS} is longer than {MAX_VALUE} characters')]
+        return [], [Complaint(owner, f'{_REQUESTS} is longer than {MAX_VALUE} characters', True)]
     items = _load_list(text)
     if items is None:
-        return [], [Complaint(owner, f'{_REQUESTS} is not a JSON list')]
+        return [], [Complaint(owner, f'{_REQUESTS} is not a JSON list', True)]
     submissions: list[Submission] = []
     complaints: list[Complaint] = []
     for number, item in enumerate(items, start=1):
@@ -124,6 +134,22 @@ def read_answers(databag: Mapping[str, str]) -> Answers:
         tuple(entry for entry in entries if entry is not None),
         tuple(refusal for refusal in refusals if refusal is not None),
     )
+
+
+def size(entry: Entry) -> int:
+    """About the characters that an entry takes in the databag."""
+    certificates = len(entry.certificate) + len(entry.ca) + sum(len(link) for link in entry.chain)
+    return 500 + (len(entry.csr) + certificates) * 21 // 20  # line ends take two characters
+
+
+def expected_size(csr: str) -> int:
+    """About the characters that the answer to a request will take: names come back twice."""
+    return 6000 + 3 * len(csr)
+
+
+def refusal_size(csr: str) -> int:
+    """About the characters that a refusal takes: the request stands in it twice."""
+    return 600 + 2 * len(csr)
 
 
 def write_answers(answers: Answers) -> dict[str, str]:
@@ -203,11 +229,10 @@ def _read_submission(owner: str, item: object) -> Submission | str:
         return 'certificate_signing_request is not a text'
     if len(csr) > MAX_REQUEST:
         return f'certificate_signing_request is longer than {MAX_REQUEST} characters'
-    if is_ca is None:  # library v1 never wrote it
-        return Submission(csr, False, owner)
-    if not isinstance(is_ca, bool):
+    if is_ca is not None and not isinstance(is_ca, bool):  # library v1 never wrote it
         return 'ca is neither true nor false'
-    return Submission(csr, is_ca, owner)
+    text, flaw = x509.single_request(csr)
+    return Submission(text, bool(is_ca), owner, flaw)
 
 
 def _read_entry(item: object) -> Entry | None:
@@ -218,7 +243,9 @@ def _read_entry(item: object) -> Entry | None:
         return None
     if not isinstance(chain, list) or not chain:
         return None
-    links = tuple(link for link in cast('list[object]', chain) if isinstance(link, str))
+    links = tuple(str(link) for link in cast('list[object]', chain))
+    if not all(_is_certificate_text(text) for text in (certificate, ca, *links)):
+        return None
     notice = fields.get('recommended_expiry_notification_time')
     return Entry(
         csr=csr,
@@ -228,6 +255,13 @@ def _read_entry(item: object) -> Entry | None:
         revoked=fields.get('revoked') is True,
         notice_hours=notice if isinstance(notice, int) and not isinstance(notice, bool) else 0,
     )
+
+
+def _is_certificate_text(text: str) -> bool:
+    """The shape of a PEM certificate; one that a requirer cannot load breaks all of its units."""
+    begin, end = '-----BEGIN CERTIFICATE-----', '-----END CERTIFICATE-----'
+    bare = text.strip()
+    return bare.startswith(begin) and bare.endswith(end) and bare.count('-----BEGIN') == 1
 
 
 def _read_refusal(item: object) -> Refusal | None:

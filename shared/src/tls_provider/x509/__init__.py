@@ -19,17 +19,19 @@ if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable
 
+_BEGIN = re.compile(r'-----BEGIN ([^-\r\n]*)-----')
+_REQUEST_LABELS = frozenset({'CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST'})
 _HOST_LABEL = re.compile(r'[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?', re.IGNORECASE | re.ASCII)
 
 
 class Malformed(Exception):
     """A text is not what it should be; the message says what is wrong and does not quote it."""
 
-    def __init__(self, message: str, *, echo: str | None = None):
+    def __init__(self, message: str, *, loads: bool = False):
         super().__init__(message)
-        self.echo = echo
-        """The text of the request where every requirer can load it, so that an error entry may
-        carry it; None where an entry would break the requirer."""
+        self.loads = loads
+        """A request that every requirer can load, though it is unusable: an error entry may carry
+        it. One that does not load would break the requirer."""
 
 
 class NameKind(str, enum.Enum):
@@ -81,7 +83,7 @@ class SigningRequest:
     """DER of the SubjectPublicKeyInfo."""
     key: Key
     signature_hash: str
-    """`sha256` and so on; empty for algorithms that have none (Ed25519) or that are unknown."""
+    """`sha256` and so on, `unknown`, or empty for algorithms that have none (Ed25519)."""
     proves_possession: bool
     """The request is signed by the key that it holds."""
     subject: tuple[tuple[str, str], ...]
@@ -139,7 +141,37 @@ def is_host_name(text: str) -> bool:
     """Whether a text is a DNS name of RFC 1034 syntax, underscores allowed, no wildcard, no IP."""
     labels = text.split('.')
     numeric = labels[-1].isdigit()
-    return len(text) <= 253 and not numeric and all(_HOST_LABEL.fullmatch(part) for part in labels)
+    return len(text) <= 253 and not numeric and all(_is_label(label) for label in labels)
+
+
+def _is_label(text: str) -> bool:
+    """A label of a host name; one that claims to be internationalised must be so (RFC 5891)."""
+    if not _HOST_LABEL.fullmatch(text):
+        return False
+    if text[2:4] != '--':
+        return True
+    try:
+        return text.lower().startswith('xn--') and text.encode().decode('idna') != text
+    except UnicodeError:
+        return False
+
+
+def single_request(text: str) -> tuple[str, str]:
+    """The text to answer, and what is wrong with what surrounds the request; empty: nothing.
+
+    Of several PEM blocks it is the first request alone: that is what a lenient reader takes, and
+    nothing that came with it, such as a private key, may be echoed.
+    """
+    labels = [label.strip().upper() for label in _BEGIN.findall(text)]
+    first = next((match for match in _BEGIN.finditer(text) if match[1] in _REQUEST_LABELS), None)
+    if len(labels) < 2 or first is None:
+        return text, ''
+    ending = f'-----END {first[1]}-----'
+    end = text.find(ending, first.start())
+    block = text[first.start() : end + len(ending)] if end >= 0 else ''
+    if any('PRIVATE KEY' in label for label in labels):
+        return block, 'a private key came with the request and is public now: make a new key'
+    return block, 'more than one PEM block in the request'
 
 
 def fingerprint_of(pem: str) -> str:
@@ -163,9 +195,8 @@ def fingerprint_of(pem: str) -> str:
 def parse_request(text: str) -> SigningRequest:
     """A signing request from its PEM text; raises `Malformed`.
 
-    Line ends, surrounding text and the older label do not matter. One request must be in the text
-    and nothing else: neither a second one, of which a lenient reader would take the first, nor a
-    private key.
+    Line ends, surrounding text and the older label do not matter; `single_request` says whether
+    the text holds more than it should.
     """
     from tls_provider.x509 import _reader  # noqa: PLC0415 : imports cryptography
 
@@ -203,6 +234,8 @@ def mismatch(
     from tls_provider.x509 import _reader  # noqa: PLC0415 : imports cryptography
 
     chain = tuple(chain)
+    if not chain:
+        return 'the chain is empty'
     if certificate.public_key != request.public_key:
         return 'the certificate is for another key than the request'
     if certificate.is_ca != is_ca:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from typing import TYPE_CHECKING
 
@@ -15,23 +14,22 @@ from tls_provider.x509 import Certificate, Key, Malformed, Name, NameKind, Signi
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
-_LABEL = re.compile(r'-----BEGIN ([A-Z0-9 ]{1,40})-----')
-_REQUEST_LABELS = ('CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST')
 _CURVES = {'secp256r1': 'ecdsa-p256', 'secp384r1': 'ecdsa-p384', 'secp521r1': 'ecdsa-p521'}
 
 
 def read_request(text: str) -> SigningRequest:
     """See `x509.parse_request`."""
-    block = _only_request_block(text)
+    if '-----BEGIN' not in text:
+        raise Malformed('no PEM text')
     try:
-        csr = x509.load_pem_x509_csr(block.encode())
+        csr = x509.load_pem_x509_csr(text.encode())
     # The parser's exceptions come from no common base and are not all documented.
     except Exception as error:
         raise Malformed('not a certificate signing request that can be read') from error
     try:
         return _read_request(text, csr)
     except Exception as error:
-        raise Malformed(f'not a valid certificate signing request: {error}', echo=text) from error
+        raise Malformed(f'not a valid certificate signing request: {error}', loads=True) from error
 
 
 def read_certificates(text: str) -> tuple[Certificate, ...]:
@@ -56,40 +54,6 @@ def signed_by(certificate: Certificate, issuer: Certificate) -> bool:
     return True
 
 
-def _only_request_block(text: str) -> str:
-    """The one request of a text, checked to be alone."""
-    labels = _LABEL.findall(text)
-    requests = [label for label in labels if label in _REQUEST_LABELS]
-    if not labels:
-        raise Malformed('no PEM text')
-    if not requests:
-        raise Malformed(
-            'a PEM text of another kind where a certificate signing request is expected'
-        )
-    if len(labels) > 1:
-        start, ending = (
-            text.index(f'-----BEGIN {requests[0]}-----'),
-            f'-----END {requests[0]}-----',
-        )
-        block = text[start : text.find(ending, start) + len(ending)]
-        echo = block if _loads(block) else None  # what a lenient requirer takes of such a text
-        if any('PRIVATE KEY' in label for label in labels):
-            message = 'a private key came with the request and is public now: make a new key'
-            raise Malformed(message, echo=echo)
-        raise Malformed('more than one PEM block', echo=echo)
-    return text
-
-
-def _loads(text: str) -> bool:
-    """Whether a requirer can load the request of a text."""
-    try:
-        x509.load_pem_x509_csr(text.encode())
-    # As in read_request.
-    except Exception:
-        return False
-    return True
-
-
 def _read_request(text: str, csr: x509.CertificateSigningRequest) -> SigningRequest:
     """Call every accessor: loading is lazy, and much that loads fails only here."""
     with warnings.catch_warnings():
@@ -102,11 +66,6 @@ def _read_request(text: str, csr: x509.CertificateSigningRequest) -> SigningRequ
             for part in csr.subject
         )
     public_key = csr.public_key()
-    try:
-        hash_algorithm = csr.signature_hash_algorithm
-        signed = csr.is_signature_valid
-    except exceptions.UnsupportedAlgorithm:
-        hash_algorithm, signed = None, False
     return SigningRequest(
         pem=text,
         der=csr.public_bytes(serialization.Encoding.DER),
@@ -114,11 +73,26 @@ def _read_request(text: str, csr: x509.CertificateSigningRequest) -> SigningRequ
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         ),
         key=_describe(public_key),
-        signature_hash=hash_algorithm.name if hash_algorithm else '',
-        proves_possession=signed,
+        signature_hash=_signature_hash(csr),
+        proves_possession=_proves_possession(csr),
         subject=subject,
         alternative_names=_names(csr.extensions),
     )
+
+
+def _signature_hash(csr: x509.CertificateSigningRequest) -> str:
+    try:
+        algorithm = csr.signature_hash_algorithm
+    except exceptions.UnsupportedAlgorithm:
+        return 'unknown'
+    return algorithm.name if algorithm else ''
+
+
+def _proves_possession(csr: x509.CertificateSigningRequest) -> bool:
+    try:
+        return csr.is_signature_valid
+    except exceptions.UnsupportedAlgorithm:
+        return False
 
 
 def _read_certificate(certificate: x509.Certificate) -> Certificate:
