@@ -296,8 +296,8 @@ class TestRoom:
     @staticmethod
     def _plan(taken: int, csr: str, entry: Entry, now: datetime.datetime) -> Decision:
         """The decision on a request beside published answers of about a size."""
-        count = taken // wire.size(entry)
-        entries = tuple(dataclasses.replace(entry, csr=f'{number}') for number in range(count))
+        count = taken // wire.size(dataclasses.replace(entry, csr='0000'))
+        entries = tuple(dataclasses.replace(entry, csr=f'{number:04}') for number in range(count))
         relation = Relation(
             1,
             (Submission(csr, False, 'kafka/0'),),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import pytest
 
-from tls_provider import policy
+from tls_provider import policy, x509
 from tls_provider.issuer import Capabilities, ErrorCode, Rejected, Request
 from tls_provider.x509 import Key, Name, NameKind, SigningRequest
 
@@ -299,3 +300,31 @@ def test_the_first_refusal_counts():
 
     assert judged is first
     assert policy.judge(_request(), ()) is None
+
+
+@pytest.mark.parametrize(
+    ('common_name', 'code'),
+    [
+        ('*', 103), ('*.*.com', 103), ('evil*.com', 103), ('http://x/', 102), ('a b', 102),
+        ('system:node:x', None), ('one.example', None), ('*.one.example', None),
+    ],
+)  # fmt: skip
+def test_a_common_name_alone_is_a_name_or_an_identity(
+    common_name: str, code: int | None, make_request: Callable[..., str]
+):
+    csr = x509.parse_request(make_request(common_name=common_name))
+
+    rejected = policy.judge(Request(csr, False, 'kafka/0'), policy.rules(Capabilities('test')))
+
+    assert (rejected.code if rejected else None) == code
+
+
+@pytest.mark.parametrize(
+    ('name', 'accepted'),
+    [
+        ('xn--bcher-kva.example', True), ('xn--zzzzzzzz-99999.example', False),
+        ('ab--cd.example', False), ('xn--.example', False),
+    ],
+)  # fmt: skip
+def test_a_label_that_claims_to_be_internationalised_must_be(name: str, accepted: bool):
+    assert x509.is_host_name(name) is accepted
