@@ -19,7 +19,7 @@ pack: .venv/ready
 
 clean:
 	@if [ -d .demo ]; then $(TOX) -q -e demo -- --stop; fi
-	rm -rf .venv .tox .demo dist
+	rm -rf .venv .tox .demo dist .hypothesis .import_linter_cache .pytest_cache .ruff_cache
 
 .venv/ready: requirements-bootstrap.lock
 	@command -v $(PYTHON) >/dev/null || { echo '$(PYTHON) is not there' >&2; exit 1; }

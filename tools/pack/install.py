@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, cast
 
 from . import parts
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from .target import Target
 
+_FIRST_READING = threading.Lock()
 IGNORED = shutil.ignore_patterns('__pycache__', '*.pyc')
 # What uv leaves beside a distribution: build paths and times of this machine.
 LEFT_BY_UV = frozenset({'uv_cache.json', 'uv_build.json', 'direct_url.json'})
@@ -72,7 +74,9 @@ def local_package(charm: pathlib.Path, name: str, sources: dict[str, object]) ->
 def uv_bin() -> str:
     """Path of uv: the package's of this environment, else the one that runs us, or is on PATH."""
     try:
-        return str(importlib.import_module('uv').find_uv_bin())
+        # It reads sysconfig, whose first reading gives None for everything to other threads.
+        with _FIRST_READING:
+            return str(importlib.import_module('uv').find_uv_bin())
     except (ImportError, FileNotFoundError):
         found = os.environ.get('UV') or shutil.which('uv')
     if found is None:

@@ -259,3 +259,19 @@ def test_a_renamed_folder_is_shipped_under_its_new_name(charm: pathlib.Path) -> 
     part = parts.Part('files', local=True, organize=(('templates', 'x/y'),), prime=('x/y',))
 
     assert parts.files(part, charm) == {'x/y/a.txt': charm / 'templates/a.txt'}
+
+
+def test_uv_is_found_by_many_threads_at_once() -> None:
+    code = """
+import concurrent.futures, sys
+from pack import install
+sys.setswitchinterval(1e-6)
+with concurrent.futures.ThreadPoolExecutor(16) as pool:
+    print(len(set(pool.map(lambda _: install.uv_bin(), range(64)))))
+"""
+
+    for _ in range(8):
+        done = subprocess.run(
+            [sys.executable, '-c', code], capture_output=True, text=True, check=False
+        )
+        assert done.stdout == '1\n', done.stderr
