@@ -527,3 +527,77 @@ def test_a_second_pass_over_a_private_key_changes_nothing(
     )
 
     assert second.book == first.book
+
+
+def test_a_certificate_without_a_chain_costs_its_request_alone(
+    csr: str, other: str, clock: Clock, sign: Sign, root: Sign, caplog: pytest.LogCaptureFixture
+):
+    outcomes = {csr: Issued(sign(csr), ()), other: Issued(sign(other), (root(),))}
+
+    result = _run(Script(clock, outcomes), clock, csr, other)
+
+    assert [entry.csr for entry in result.answers[1].entries] == [other]
+    assert 'the chain is empty' in caplog.text
+    assert _record(result, csr).retry_at == int(clock().timestamp()) + 60
+
+
+@pytest.mark.parametrize('damaged', ['leaf', 'chain'])
+def test_what_cannot_even_be_checked_costs_its_request_alone(
+    damaged: str,
+    csr: str,
+    other: str,
+    clock: Clock,
+    sign: Sign,
+    root: Sign,
+    caplog: pytest.LogCaptureFixture,
+):
+    leaf, ca = sign(csr), root()
+    # A time without a zone cannot be compared with one that has it.
+    if damaged == 'leaf':
+        leaf = dataclasses.replace(leaf, not_before=leaf.not_before.replace(tzinfo=None))
+    else:
+        ca = dataclasses.replace(ca, not_before=ca.not_before.replace(tzinfo=None))
+    outcomes = {csr: Issued(leaf, (ca,)), other: Issued(sign(other), (root(),))}
+
+    result = _run(Script(clock, outcomes), clock, csr, other)
+
+    assert [entry.csr for entry in result.answers[1].entries] == [other]
+    assert 'the backend broke on a request of kafka/0' in caplog.text
+
+
+def test_a_certificate_stays_through_passes_that_cannot_read_its_request(
+    csr: str, served: Served, clock: Clock
+):
+    complaint = Complaint('kafka/0', 'not JSON', unreadable=True)
+    record = dataclasses.replace(served.record, generation='gen')
+    book = Ledger('gen', {ledger.key(1, csr, False): record})
+    relation = Relation(1, (), (complaint,), Answers((served.entry,)))
+
+    held = hold(plan([relation], book, None, clock()), 'gen')
+    result = Engine(Script(clock, {}), 'settings', clock, BUDGET).carry_out(
+        _plan(relation, held.book, clock())
+    )
+
+    for one in (held, result):
+        assert one.answers == {1: Answers((served.entry,))}
+        assert one.book == book
+        assert one.summary.problems == (Problem('kafka/0', 'not JSON'),)
+
+
+def test_a_second_pass_over_a_full_relation_changes_nothing(csr: str, clock: Clock):
+    filler = (wire.MAX_ANSWERS - wire.refusal_size(csr) - 2000) // 2
+    crowd = Answers((), (Refusal('x' * filler, 999, 'no'),))
+    relation = dataclasses.replace(_relation(csr), published=crowd)
+    script = Script(clock, {})
+    engine = Engine(script, 'settings', clock, BUDGET)
+    first = engine.carry_out(_plan(relation, Ledger(), clock()))
+
+    second = engine.carry_out(
+        _plan(dataclasses.replace(relation, published=first.answers[1]), first.book, clock())
+    )
+
+    [refusal] = first.answers[1].refusals
+    assert (refusal.csr, refusal.code) == (csr, 999)
+    assert _record(first, csr).retry_at == int(clock().timestamp()) + 900
+    assert (second.answers, second.book) == (first.answers, first.book)
+    assert script.asked == []

@@ -290,6 +290,77 @@ def test_a_certificate_stays_while_a_databag_cannot_be_read(
     assert (decision.answer.entry, decision.answer.record) == (entry, record)
 
 
+@pytest.mark.parametrize('is_ca', [False, True])
+def test_a_certificate_without_a_readable_request_stays_of_its_kind(
+    is_ca: bool, csr: str, sign: Sign, root: Sign, now: datetime.datetime
+):
+    certificate = sign(csr, is_ca=is_ca)
+    entry, record = _entry(csr, certificate, root()), ledger.issued(certificate, 'gen')
+    complaint = Complaint('kafka/0', 'not JSON', unreadable=True)
+    relation = Relation(1, (), (complaint,), Answers((entry,)))
+
+    _, decision = plan([relation], _book(csr, record, is_ca), AUTHORITY, now)
+
+    assert isinstance(decision, Keep)
+    assert decision.answer.key == ledger.key(1, csr, is_ca)
+    assert decision.answer.record == record
+    assert decision.answer.serves
+
+
+def test_a_databag_that_cannot_be_read_keeps_nothing_in_other_relations(
+    entry: Entry, now: datetime.datetime
+):
+    complaint = Complaint('kafka/0', 'not JSON', unreadable=True)
+    relations = [Relation(1, (), (complaint,)), _relation(entries=(entry,), relation_id=2)]
+
+    decisions = plan(relations, Ledger(), AUTHORITY, now)
+
+    assert decisions == (Ignore(1, complaint), Withdraw(2, entry))
+
+
+def test_a_complaint_about_one_request_keeps_nothing(entry: Entry, now: datetime.datetime):
+    complaint = Complaint('kafka/0', 'request 1 of 1: not a JSON object')
+
+    decisions = plan([Relation(1, (), (complaint,), Answers((entry,)))], Ledger(), AUTHORITY, now)
+
+    assert decisions == (Ignore(1, complaint), Withdraw(1, entry))
+
+
+@pytest.mark.parametrize('flawed_first', [True, False])
+@pytest.mark.parametrize('is_ca', [True, False])
+def test_a_flaw_counts_in_any_order_and_for_any_kind(
+    flawed_first: bool, is_ca: bool, csr: str, now: datetime.datetime
+):
+    clean = Submission(csr, False, 'kafka/0')
+    flawed = Submission(csr, is_ca, 'kafka/1', flaw='the key is public')
+    submissions = (flawed, clean) if flawed_first else (clean, flawed)
+
+    decisions = plan([Relation(1, submissions)], Ledger(), AUTHORITY, now)
+
+    [refused] = [one for one in decisions if not isinstance(one, Ignore)]
+    assert isinstance(refused, Refuse)
+    assert refused.rejected.message == 'the key is public'
+
+
+def test_a_flaw_is_not_covered_by_a_certificate_that_serves(
+    csr: str, entry: Entry, record: Record, now: datetime.datetime
+):
+    flawed = Submission(csr, False, 'kafka/0', flaw='the key is public')
+    relation = Relation(1, (flawed,), (), Answers((entry,)))
+
+    [decision] = plan([relation], _book(csr, record), AUTHORITY, now)
+
+    assert isinstance(decision, Refuse)
+
+
+def test_a_flawed_text_that_no_requirer_loads_is_named_by_its_flaw(now: datetime.datetime):
+    relation = Relation(1, (Submission('', False, 'kafka/0', flaw='the key is public'),))
+
+    [decision] = plan([relation], Ledger(), AUTHORITY, now)
+
+    assert decision == Ignore(1, Complaint('kafka/0', 'the key is public'))
+
+
 class TestRoom:
     """A databag has a limit, and an answer over it would cost every relation its hook."""
 
@@ -318,8 +389,87 @@ class TestRoom:
         decision = self._plan(wire.MAX_ANSWERS - 3000, csr, entry, now)
 
         assert isinstance(decision, Refuse)
+        assert decision.rejected.code == ErrorCode.OTHER
         assert decision.rejected.message == 'too many requests in this relation; remove some'
-        assert decision.rejected.retry_at is not None
+        assert decision.rejected.retry_at == now + datetime.timedelta(minutes=15)
+
+    def test_what_is_published_stands_in_a_full_relation(
+        self, csr: str, entry: Entry, record: Record, make_request: Make, now: datetime.datetime
+    ):
+        crowd = tuple(Refusal(f'{number}' * 30_000, 999, 'no') for number in range(200))
+        relation = _relation(csr, make_request('new.example'), entries=(entry,), refusals=crowd)
+
+        kept, ignored = plan([relation], _book(csr, record), AUTHORITY, now)
+
+        assert isinstance(kept, Keep)
+        assert kept.answer.entry == entry
+        assert isinstance(ignored, Ignore)
+
+    def test_a_certificate_is_renewed_in_a_full_relation(
+        self, csr: str, entry: Entry, record: Record, now: datetime.datetime
+    ):
+        crowd = tuple(Refusal(f'{number}' * 30_000, 999, 'no') for number in range(200))
+        relation = _relation(csr, entries=(entry,), refusals=crowd)
+        due = dataclasses.replace(record, renew_at=int(now.timestamp()))
+
+        [decision] = plan([relation], _book(csr, due), AUTHORITY, now)
+
+        assert isinstance(decision, Ask)
+
+    def test_a_full_relation_takes_no_room_of_another(self, csr: str, now: datetime.datetime):
+        crowd = tuple(Refusal(f'{number}' * 30_000, 999, 'no') for number in range(200))
+        relations = [_relation(csr, refusals=crowd), _relation(csr, relation_id=2)]
+
+        first, second = plan(relations, Ledger(), AUTHORITY, now)
+
+        assert isinstance(first, Ignore)
+        assert isinstance(second, Ask)
+
+    def test_new_requests_share_the_room_that_is_left(
+        self, make_request: Make, now: datetime.datetime
+    ):
+        csrs = [make_request(f'{number}.example') for number in range(3)]
+        least = max(wire.expected_size(csr) for csr in csrs)
+        filler = (wire.MAX_ANSWERS - least - 600 - 2 * 3 * 1000) // 2
+        relation = _relation(*csrs, refusals=(Refusal('x' * filler, 999, 'no'),))
+
+        decisions = plan([relation], Ledger(), AUTHORITY, now)
+
+        assert [type(one) for one in decisions] == [Ask, Refuse, Refuse]
+
+    def test_a_request_is_asked_for_again_once_there_is_room(
+        self, csr: str, now: datetime.datetime
+    ):
+        waiting = Record(
+            attempts=1,
+            retry_at=int(now.timestamp()) + 900,
+            tried_under='settings',
+            message='too many requests in this relation; remove some',
+        )
+        relation = _relation(csr, refusals=(Refusal(csr, 999, waiting.message),))
+        later = now + datetime.timedelta(minutes=15)
+
+        [kept] = plan([relation], _book(csr, waiting), AUTHORITY, now)
+        [asked] = plan([relation], _book(csr, waiting), AUTHORITY, later)
+
+        assert isinstance(kept, Keep)
+        assert isinstance(asked, Ask)
+
+    def test_a_certificate_that_serves_is_not_lost_where_its_refusal_would_not_fit(
+        self, csr: str, entry: Entry, record: Record, now: datetime.datetime
+    ):
+        crowd = tuple(Refusal(f'{number}' * 30_000, 999, 'no') for number in range(200))
+        relation = Relation(
+            1,
+            (Submission(csr, False, 'kafka/0', flaw='the key is public'),),
+            (),
+            Answers((entry,), crowd),
+        )
+
+        [decision] = plan([relation], _book(csr, record), AUTHORITY, now)
+
+        assert isinstance(decision, Refuse)
+        assert decision.answer.entry == entry
 
     def test_a_request_is_named_where_not_even_a_refusal_fits(
         self, csr: str, now: datetime.datetime

@@ -328,3 +328,38 @@ def test_a_common_name_alone_is_a_name_or_an_identity(
 )  # fmt: skip
 def test_a_label_that_claims_to_be_internationalised_must_be(name: str, accepted: bool):
     assert x509.is_host_name(name) is accepted
+
+
+def test_the_signature_hash_is_judged_before_the_possession():
+    rejected = _judge(_request('a.example', signature_hash='sha1', proves=False))
+
+    assert rejected is not None
+    assert rejected.message == ('the signature hash of the request is not accepted; use SHA-256')
+
+
+@pytest.mark.parametrize(
+    ('name', 'message'),
+    [
+        (Name(NameKind.DNS, 'a b'), '"a b" is not a valid DNS name'),
+        (Name(NameKind.DNS, ''), '"" is not a valid DNS name'),
+        (Name(NameKind.DNS, 'ab--cd.example'), '"ab--cd.example" is not a valid DNS name'),
+        (Name(NameKind.EMAIL, 'nobody'), 'e-mail nobody is not valid as e-mail name'),
+        (Name(NameKind.URI, '/a'), 'URI /a is not valid as URI name'),
+    ],
+)
+def test_a_name_that_is_not_valid_is_named(name: Name, message: str):
+    rejected = _judge(_request(name), name_kinds=ALL_KINDS)
+
+    assert rejected == Rejected(ErrorCode.DOMAIN_NOT_ALLOWED, message)
+
+
+@pytest.mark.parametrize('common_name', ['*', 'http://x/', 'a b'])
+def test_a_common_name_beside_names_is_free_text(common_name: str):
+    assert _code(_request('a.example', subject=((COMMON_NAME, common_name),))) is None
+
+
+@pytest.mark.parametrize('common_name', ['*', 'a b', 'a/b'])
+def test_a_common_name_of_a_ca_is_free_text(common_name: str):
+    request = _request(is_ca=True, subject=((COMMON_NAME, common_name),))
+
+    assert _code(request, ca_certificates=True) is None

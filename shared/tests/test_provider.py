@@ -430,3 +430,96 @@ def test_hostile_text_reaches_log_and_status_escaped(
 
     assert state.unit_status.message.isprintable()
     assert all('\x1b' not in log.message for log in context.juju_log)
+
+
+def test_published_junk_was_not_issued(context: testing.Context[Charm]):
+    junk = [{'certificate_signing_request': 'a', 'certificate': 'b', 'ca': 'c', 'chain': ['b']}]
+    relation = dataclasses.replace(
+        _relation(), local_app_data={'certificates': json.dumps(junk), 'request_errors': '[7]'}
+    )
+
+    with context(context.on.update_status(), _state(relation)) as manager:
+        assert not manager.charm.provider.has_issued()
+
+
+def test_without_the_peer_relation_what_was_issued_is_known_by_certificates(
+    context: testing.Context[Charm], make_request: Make
+):
+    relation = _relation(make_request('a.example'))
+    served = context.run(context.on.relation_changed(relation), _state(relation))
+    alone = testing.State(leader=True, relations={served.get_relation(relation.id)})
+
+    with context(context.on.update_status(), alone) as manager:
+        assert manager.charm.provider.has_issued()
+
+
+@pytest.mark.parametrize('junk', ['junk', '{}', ' ' * (1 << 20) + '[]'], ids=len)
+def test_certificates_stay_while_a_requirer_writes_what_cannot_be_read(
+    junk: str, context: testing.Context[Charm], make_request: Make
+):
+    relation = _relation(make_request('a.example'))
+    before = context.run(context.on.relation_changed(relation), _state(relation))
+    [peers] = before.get_relations('peers')
+    kept = before.get_relation(relation.id)
+    broken = dataclasses.replace(
+        kept, remote_units_data={0: {'certificate_signing_requests': junk}}
+    )
+
+    during = context.run(
+        context.on.relation_changed(broken, remote_unit=0),
+        dataclasses.replace(before, relations={peers, broken}),
+    )
+    [peers] = during.get_relations('peers')
+    mended = dataclasses.replace(
+        during.get_relation(relation.id), remote_units_data=relation.remote_units_data
+    )
+    after = context.run(
+        context.on.relation_changed(mended, remote_unit=0),
+        dataclasses.replace(during, relations={peers, mended}),
+    )
+
+    assert 'kafka/0' in during.unit_status.message
+    assert during.get_relation(relation.id).local_app_data == kept.local_app_data
+    assert after.relations == before.relations
+
+
+class Damaged(Signing):
+    """An issuer whose trust anchors cannot be read."""
+
+    @property
+    def trust_anchors(self) -> tuple[x509.Certificate, ...]:
+        raise x509.Malformed('damaged')
+
+    @trust_anchors.setter
+    def trust_anchors(self, value: tuple[x509.Certificate, ...]) -> None:
+        del value
+
+    def __init__(self, sign: Sign, root: Sign):
+        self._sign, self._by, self.generation = sign, 'one', root().fingerprint
+
+
+def test_where_anchors_cannot_be_read_what_is_published_stands(
+    context: testing.Context[Charm], make_request: Make, sign: Sign, root: Sign
+):
+    relation = _relation(make_request('a.example'))
+    served = context.run(context.on.relation_changed(relation), _state(relation))
+    kept = served.get_relation(relation.id)
+    lost = dataclasses.replace(served, relations={kept, testing.PeerRelation('peers')})
+    damaged = _context(Damaged(sign, root))
+
+    after = damaged.run(damaged.on.update_status(), lost)
+
+    assert _answers(after, relation) == _answers(served, relation)
+
+
+def test_a_problem_is_logged_once(context: testing.Context[Charm]):
+    relation = _relation('junk')
+    first = context.run(context.on.relation_changed(relation), _state(relation))
+    warnings = [log for log in context.juju_log if log.level == 'WARNING']
+    context.juju_log.clear()
+
+    context.run(context.on.update_status(), first)
+
+    assert len(warnings) == 1
+    assert 'kafka/0: no PEM text' in warnings[0].message
+    assert [log for log in context.juju_log if log.level == 'WARNING'] == []

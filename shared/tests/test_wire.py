@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tls_provider import wire
+from tls_provider import wire, x509
 from tls_provider.issuer import Capabilities
 from tls_provider.wire import Answers, Complaint, Entry, Refusal, Submission
 
@@ -372,3 +373,73 @@ def test_sizes_are_not_below_what_is_written():
     assert len(wire.write_answers(Answers((entry,)))['certificates']) < 1.4 * wire.size(entry)
     written = wire.write_answers(Answers((), (refusal,)))['request_errors']
     assert len(written) < 1.4 * wire.refusal_size(refusal.csr)
+
+
+def test_a_complaint_about_one_request_leaves_the_value_readable():
+    _, [complaint] = wire.read_requests('a', {KEY: '[7]'})
+
+    assert not complaint.unreadable
+
+
+def test_a_private_key_alone_is_submitted_with_no_flaw_of_its_own():
+    key = '-----BEGIN PRIVATE KEY-----\nMC\n-----END PRIVATE KEY-----'
+
+    [submission], complaints = _read([{'certificate_signing_request': key}])
+
+    assert (submission.flaw, complaints) == ('', [])
+
+
+@pytest.mark.parametrize('dress', ['{}', '\n{}\n', '  {}\r\n'])
+def test_white_space_around_a_certificate_is_no_reason_to_drop_it(dress: str):
+    [entry] = json.loads(wire.write_answers(Answers((ENTRY,)))['certificates'])
+    dressed = dress.format(LEAF)
+
+    read = wire.read_answers({'certificates': json.dumps([entry | {'certificate': dressed}])})
+
+    assert [one.certificate for one in read.entries] == [dressed]
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        '-----BEGIN CERTIFICATE-----',
+        '-----END CERTIFICATE-----',
+        f'note\n{LEAF}',
+        f'{LEAF}\nnote',
+        LEAF.replace('CERTIFICATE', 'X509 CRL'),
+    ],
+)
+@pytest.mark.parametrize('field', ['certificate', 'ca', 'chain'])
+def test_what_is_not_shaped_as_one_certificate_is_dropped(field: str, text: str):
+    [entry] = json.loads(wire.write_answers(Answers((ENTRY,)))['certificates'])
+    wrong = entry | {field: [LEAF, text] if field == 'chain' else text}
+
+    assert wire.read_answers({'certificates': json.dumps([wrong])}) == Answers()
+
+
+@pytest.mark.parametrize('count', [1, 100])
+@pytest.mark.parametrize('key', ['p256', 'rsa'])
+def test_the_expected_size_covers_what_is_issued(
+    count: int,
+    key: str,
+    make_request: Callable[..., str],
+    sign: Callable[..., x509.Certificate],
+    root: Callable[..., x509.Certificate],
+):
+    csr = make_request(*(f'{n}.{"a" * 60}.{"b" * 60}.example' for n in range(count)), key=key)
+    leaf, ca = sign(csr).pem.strip(), root().pem.strip()
+    entry = Entry(csr, leaf, ca, (leaf, ca))
+
+    written = len(wire.write_answers(Answers((entry,)))['certificates'])
+
+    assert written <= wire.size(entry) <= wire.expected_size(csr)
+
+
+@pytest.mark.parametrize('text', ['\U0001f600' * 9000, '\u00e4' * 9000, '\x01' * 9000])
+def test_sizes_cover_characters_that_are_escaped(text: str):
+    refusals = wire.write_answers(Answers((), (Refusal(text, 999, 'no'),)))['request_errors']
+    entries = wire.write_answers(Answers((Entry(text, LEAF, ROOT, (LEAF, ROOT)),)))['certificates']
+
+    assert len(refusals) < 1.4 * wire.refusal_size(text)
+    assert len(entries) < 1.4 * wire.expected_size(text)
+    assert len(entries) < 1.4 * wire.size(Entry(text, LEAF, ROOT, (LEAF, ROOT)))

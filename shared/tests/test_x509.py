@@ -159,7 +159,10 @@ def test_of_several_blocks_the_first_request_alone_is_taken(
     assert flaw
 
 
-@pytest.mark.parametrize('label', ['PRIVATE KEY', 'RSA PRIVATE KEY', 'Private Key'])
+@pytest.mark.parametrize(
+    'label',
+    ['PRIVATE KEY', 'RSA PRIVATE KEY', 'Private Key', 'encrypted private key', ' PRIVATE KEY '],
+)
 def test_a_private_key_is_known_by_any_label(label: str, make_request: Make):
     request = make_request('one.example')
     key = f'-----BEGIN {label}-----\nMC\n-----END {label}-----\n'
@@ -602,3 +605,69 @@ def test_cryptography_is_not_imported_before_something_is_parsed():
     code = 'import sys; from tls_provider import x509; sys.exit("cryptography" in sys.modules)'
 
     assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize('text', ['', 'junk', '\ud800', '-----BEGIN', '-----BEGIN A-----' * 9])
+def test_a_text_without_a_request_is_taken_as_it_is(text: str):
+    assert x509.single_request(text) == (text, '')
+
+
+def test_of_two_requests_the_older_label_counts_too(make_request: Make):
+    old = make_request('a.example').replace('CERTIFICATE REQ', 'NEW CERTIFICATE REQ')
+
+    text, flaw = x509.single_request(f'{old}\n{make_request("b.example")}')
+
+    assert (text, flaw) == (old, 'more than one PEM block in the request')
+    assert x509.parse_request(text).names == (Name(NameKind.DNS, 'a.example'),)
+
+
+def test_a_key_inside_of_the_request_makes_it_no_request(make_request: Make):
+    key = '-----BEGIN PRIVATE KEY-----\nMC\n-----END PRIVATE KEY-----\n'
+    begin = '-----BEGIN CERTIFICATE REQUEST-----\n'
+
+    text, flaw = x509.single_request(make_request('a.example').replace(begin, begin + key))
+
+    assert 'make a new key' in flaw
+    assert not _malformed(text).loads
+
+
+@given(
+    parts=st.lists(
+        st.sampled_from(
+            [
+                '-----BEGIN CERTIFICATE REQUEST-----', '-----END CERTIFICATE REQUEST-----',
+                '-----BEGIN PRIVATE KEY-----', '-----END PRIVATE KEY-----',
+                '-----BEGIN CERTIFICATE-----', 'MII', '\n', ' ',
+            ]
+        ),
+        max_size=9,
+    )
+)  # fmt: skip
+def test_what_is_taken_is_a_part_and_is_taken_again(parts: list[str]):
+    text = ''.join(parts)
+
+    taken, flaw = x509.single_request(text)
+
+    assert taken in text
+    assert x509.single_request(taken)[0] == taken
+    assert flaw or taken == text
+
+
+def test_a_certificate_without_a_chain_does_not_fit(
+    make_request: Make, sign: Sign, now: datetime.datetime
+):
+    text = make_request('a.example')
+
+    assert _mismatch(text, sign(text), [], now) == 'the chain is empty'
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'xn--strae-oqa.example',  # with a sharp s, of which IDNA 2003 makes ss
+        'xn--fa-hia.example',
+        'XN--BCHER-KVA.example',  # as a common name may be written
+    ],
+)
+def test_a_label_of_rfc_5891_is_a_host_name(name: str):
+    assert x509.is_host_name(name)

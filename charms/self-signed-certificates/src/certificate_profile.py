@@ -12,7 +12,7 @@ import ipaddress
 import warnings
 from typing import TYPE_CHECKING, cast
 
-from cryptography import x509
+from cryptography import exceptions, x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -40,7 +40,10 @@ class Signer:
     @classmethod
     def load(cls, private_key: str, certificate: str) -> Signer:
         """From PEM texts; raises ValueError or TypeError, also where they do not match."""
-        key = serialization.load_pem_private_key(private_key.encode(), None)
+        try:
+            key = serialization.load_pem_private_key(private_key.encode(), None)
+        except exceptions.UnsupportedAlgorithm as error:
+            raise ValueError('the private key is of an unknown kind') from error
         found = x509.load_pem_x509_certificate(certificate.encode())
         if key.public_key() != found.public_key():
             raise ValueError('the private key is not that of the certificate')

@@ -304,6 +304,60 @@ class TestBlocked:
         self._assert_stands(issued, after, CA_LABEL, 'missing', 'restore')
         assert after.secrets == frozenset()
 
+    def test_where_secret_and_ledger_are_missing_no_other_ca_is_made(
+        self, context: Context, issued: testing.State, relation: testing.Relation
+    ):
+        kept = issued.get_relation(relation.id)
+        lost = dataclasses.replace(
+            issued, secrets=set(), relations={kept, testing.PeerRelation('peers')}
+        )
+
+        after = context.run(context.on.update_status(), lost)
+
+        assert isinstance(after.unit_status, testing.BlockedStatus)
+        assert 'missing; restore it' in after.unit_status.message
+        assert after.secrets == frozenset()
+        assert _entry(after, relation) == _entry(issued, relation)
+
+    def test_the_secret_that_was_restored_goes_on(self, context: Context, issued: testing.State):
+        lost = dataclasses.replace(issued, secrets=set())
+        blocked = context.run(context.on.update_status(), lost)
+        restored = dataclasses.replace(blocked, secrets=issued.secrets)
+
+        after = context.run(context.on.update_status(), restored)
+
+        assert _seen(after) == _seen(issued)
+
+    @pytest.mark.parametrize(
+        'part', ['private-key', 'ca-certificate', 'made-with', 'not-after', 'digest']
+    )
+    def test_where_parts_of_the_secret_do_not_belong_together_it_says_so(
+        self, part: str, context: Context, issued: testing.State
+    ):
+        content = _content(issued) | {part: '1'}
+        broken = dataclasses.replace(issued, secrets={_secret(content)})
+
+        after = context.run(context.on.update_status(), broken)
+
+        assert after.relations == issued.relations
+        assert after.unit_status == testing.BlockedStatus(
+            'secret active-ca-certificates holds no CA: its parts do not belong together'
+        )
+        assert _content(after) == content
+
+    def test_where_the_key_is_not_that_of_the_certificate_it_says_so(
+        self, context: Context, issued: testing.State, ca_content: Content
+    ):
+        now = datetime.datetime.now(datetime.timezone.utc)
+        content = ca_content(DEFAULT_NAME, now - DAY, 365 * DAY)
+        mixed = content | {'private-key': _content(issued)['private-key']}
+        broken = dataclasses.replace(issued, secrets={_secret(mixed)})
+
+        after = context.run(context.on.update_status(), broken)
+
+        self._assert_stands(issued, after, CA_LABEL, 'not that of the certificate')
+        assert _content(after) == mixed
+
     @pytest.mark.parametrize(
         'junk',
         [

@@ -146,3 +146,67 @@ print('cryptography' in sys.modules)
     )
 
     assert run.stdout.strip() == 'False'
+
+
+def test_a_digest_of_other_parts_is_noticed(ca: LocalCA):
+    other = local_ca.create(OPTIONS, NOW).to_secret()
+
+    with pytest.raises(Malformed, match='do not belong together'):
+        LocalCA.from_secret(ca.to_secret() | {'digest': other['digest']}, OPTIONS, NOW)
+
+
+@pytest.mark.parametrize('part', ['private-key', 'ca-certificate', 'made-with', 'not-after'])
+def test_a_part_that_was_lost_is_noticed(part: str, ca: LocalCA):
+    content = {key: text for key, text in ca.to_secret().items() if key != part}
+
+    with pytest.raises(Malformed, match='do not belong together'):
+        LocalCA.from_secret(content, OPTIONS, NOW)
+
+
+def test_without_a_digest_the_certificate_counts_and_no_note(ca: LocalCA):
+    content = {key: text for key, text in ca.to_secret().items() if key != 'digest'}
+    content |= {'made-with': 'junk', 'not-after': 'junk'}
+
+    assert LocalCA.from_secret(content, OPTIONS, NOW) == ca
+
+
+def test_what_is_stored_of_a_ca_without_a_digest_has_one(
+    ca_content: Callable[..., dict[str, str]],
+):
+    ca = LocalCA.from_secret(ca_content('The CA', NOW, 365 * DAY), OPTIONS, NOW)
+
+    assert LocalCA.from_secret(ca.to_secret(), OPTIONS, NOW) == ca
+
+
+@pytest.mark.parametrize('content', [{}, {'private-key': 'x'}, {'ca-certificate': 'x'}], ids=str)
+def test_a_content_that_lacks_parts_is_no_ca(content: dict[str, str]):
+    with pytest.raises(Malformed):
+        LocalCA.from_secret(content, OPTIONS, NOW)
+
+
+def _private_key(body: str) -> str:
+    return f'-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----'
+
+
+# PKCS 8 with the algorithm 1.3.101.117, which is none.
+UNKNOWN_KEY = _private_key('MC4CAQAwBQYDK2V1BCIEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA')
+
+
+@pytest.mark.parametrize(
+    'key',
+    [
+        '',
+        'junk',
+        _private_key('junk'),
+        '\ud800',
+        UNKNOWN_KEY,
+    ],
+    ids=['none', 'junk', 'junk in a block', 'surrogate', 'unknown algorithm'],
+)
+def test_without_a_digest_a_key_that_cannot_be_loaded_is_no_ca(
+    key: str, ca_content: Callable[..., dict[str, str]]
+):
+    content = ca_content('The CA', NOW, 365 * DAY) | {'private-key': key}
+
+    with pytest.raises(Malformed):
+        LocalCA.from_secret(content, OPTIONS, NOW)

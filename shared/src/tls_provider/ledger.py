@@ -66,6 +66,8 @@ class Ledger:
     generation: str = ''
     """The last authority in force; not empty once anything could have been issued."""
     records: Mapping[str, Record] = dataclasses.field(default_factory=dict[str, Record])
+    problems: str = ''
+    """Fingerprint of the problems that were logged last, so that the same are not logged again."""
 
 
 def key(relation_id: int, csr: str, is_ca: bool) -> str:
@@ -127,7 +129,10 @@ def dumps(ledger: Ledger) -> str:
         }
         for name, record in ledger.records.items()
     }
-    return json.dumps({'generation': ledger.generation, 'records': records}, sort_keys=True)
+    fields: dict[str, object] = {'generation': ledger.generation, 'records': records}
+    if ledger.problems:
+        fields['problems'] = ledger.problems
+    return json.dumps(fields, sort_keys=True)
 
 
 def loads(text: str) -> Ledger:
@@ -137,10 +142,11 @@ def loads(text: str) -> Ledger:
     except (ValueError, RecursionError):
         return Ledger()
     fields = _object(value)
-    generation = fields.get('generation')
+    generation, problems = fields.get('generation'), fields.get('problems')
     return Ledger(
         generation if isinstance(generation, str) else '',
         {name: _record(_object(item)) for name, item in _object(fields.get('records')).items()},
+        problems if isinstance(problems, str) else '',
     )
 
 

@@ -161,7 +161,9 @@ class _Planner:
             retry_at = datetime.datetime.fromtimestamp(self.now + 900, datetime.timezone.utc)
             rejected = Rejected(ErrorCode.OTHER, message, retry_at=retry_at)
             decision = Refuse(decision.relation_id, requirer, csr, rejected, decision.answer)
-        if isinstance(decision, Refuse) and decision.answer.refusal is None:
+        if isinstance(decision, Refuse) and not (
+            decision.answer.refusal or decision.answer.serves
+        ):
             if (needed := wire.refusal_size(decision.csr)) <= room:
                 return decision, needed
             complaint = wire.Complaint(decision.requirer, decision.rejected.message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import hashlib
 import logging
@@ -127,9 +128,10 @@ class Provider(ops.Object):
         for relation in relations:
             answers = result.answers.get(relation.id, wire.Answers())
             self._write(relation, wire.write_answers(answers) | capabilities)
-        self._write(peers, {_LEDGER: ledger.dumps(result.book)})
+        problems = _log(result, book.problems)
+        new_book = dataclasses.replace(result.book, problems=problems)
+        self._write(peers, {_LEDGER: ledger.dumps(new_book)})
         self._state = issuer if isinstance(issuer, NotReady) else result
-        self._log(result)
 
     def _authority(self, issuer: Issuer, settings: str) -> Authority:
         def anchors() -> frozenset[str]:
@@ -174,17 +176,6 @@ class Provider(ops.Object):
         if changed:
             databag.update(changed)
 
-    def _log(self, result: Result) -> None:
-        summary = result.summary
-        if summary.asked or summary.withdrawn:
-            logger.info('asked for %d, withdrew %d', summary.asked, summary.withdrawn)
-        if summary.problems:
-            problems = '; '.join(
-                f'{x509.printable(problem.requirer)}: {x509.printable(problem.message, 200)}'
-                for problem in summary.problems[:10]
-            )
-            logger.warning('%d problems: %s', len(summary.problems), problems)
-
     def _on_event(self, _: ops.EventBase) -> None:
         self.reconcile()
 
@@ -200,6 +191,21 @@ class Provider(ops.Object):
                 event.add_status(ops.ActiveStatus('standby, the leader issues'))
             case None:
                 pass  # no pass in this dispatch: the status of the last one stands
+
+
+def _log(result: Result, logged: str) -> str:
+    """Log what happened, and problems other than those `logged`; gives their fingerprint."""
+    summary = result.summary
+    if summary.asked or summary.withdrawn:
+        logger.info('asked for %d, withdrew %d', summary.asked, summary.withdrawn)
+    problems = [
+        f'{x509.printable(problem.requirer)}: {x509.printable(problem.message, 200)}'
+        for problem in summary.problems
+    ]
+    fingerprint = hashlib.sha256('\n'.join(problems).encode()).hexdigest()[:16] if problems else ''
+    if problems and fingerprint != logged:
+        logger.warning('%d problems: %s', len(problems), '; '.join(problems[:10]))
+    return fingerprint
 
 
 def _now() -> datetime.datetime:

@@ -139,17 +139,22 @@ def read_answers(databag: Mapping[str, str]) -> Answers:
 def size(entry: Entry) -> int:
     """About the characters that an entry takes in the databag."""
     certificates = len(entry.certificate) + len(entry.ca) + sum(len(link) for link in entry.chain)
-    return 500 + (len(entry.csr) + certificates) * 21 // 20  # line ends take two characters
+    return 500 + _written(entry.csr) + certificates * 21 // 20  # line ends take two characters
 
 
 def expected_size(csr: str) -> int:
     """About the characters that the answer to a request will take: names come back twice."""
-    return 6000 + 3 * len(csr)
+    return 6000 + 3 * _written(csr)
 
 
 def refusal_size(csr: str) -> int:
     """About the characters that a refusal takes: the request stands in it twice."""
-    return 600 + 2 * len(csr)
+    return 600 + 2 * _written(csr)
+
+
+def _written(text: str) -> int:
+    """The characters that a stranger's text takes in JSON, up to twelve for one."""
+    return len(json.dumps(text))
 
 
 def write_answers(answers: Answers) -> dict[str, str]:

@@ -151,8 +151,9 @@ def _is_label(text: str) -> bool:
     if text[2:4] != '--':
         return True
     try:
-        return text.lower().startswith('xn--') and text.encode().decode('idna') != text
-    except UnicodeError:
+        encoded = text.lower().removeprefix('xn--').encode()
+        return text.lower().startswith('xn--') and not encoded.decode('punycode').isascii()
+    except (UnicodeError, OverflowError):
         return False
 
 
