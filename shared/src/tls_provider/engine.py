@@ -10,7 +10,7 @@ import collections
 import dataclasses
 import datetime
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tls_provider import ledger, wire, x509
 from tls_provider.issuer import ErrorCode, Issued, Pending, Rejected, Unavailable
@@ -67,12 +67,8 @@ def hold(decisions: Iterable[Decision], generation: str) -> Result:
     tally = _Tally()
     for decision in decisions:
         match decision:
-            case Keep():
-                tally.add(decision.relation_id, decision.requirer, decision.answer)
-            case Withdraw():
-                tally.withdrawn += 1
-            case Ignore():
-                tally.complain(decision)
+            case Keep() | Withdraw() | Ignore():
+                tally.take(decision)
             case Ask() | Refuse():
                 raise ValueError('decided with an issuer, to be carried out without one')
     return tally.result(generation)
@@ -96,15 +92,11 @@ class Engine:
         tally = _Tally()
         for decision in decisions:
             match decision:
-                case Keep():
-                    tally.add(decision.relation_id, decision.requirer, decision.answer)
+                case Keep() | Withdraw() | Ignore():
+                    tally.take(decision)
                 case Refuse():
                     answer = self._refused(decision.answer, decision.csr, decision.rejected)
                     tally.add(decision.relation_id, decision.requirer, answer)
-                case Withdraw():
-                    tally.withdrawn += 1
-                case Ignore():
-                    tally.complain(decision)
                 case Ask():
                     answer, asked = answered[decision.answer.key]
                     tally.asked += asked
@@ -156,7 +148,7 @@ class Engine:
             case Pending():
                 record = dataclasses.replace(
                     answer.record,
-                    retry_at=int(outcome.retry_at.timestamp()) if outcome.retry_at else 0,
+                    retry_at=_seconds(outcome.retry_at, 0),
                     tried_under=self.settings,
                     message=outcome.message,
                 )
@@ -184,35 +176,39 @@ class Engine:
         return dataclasses.replace(answer, entry=entry, refusal=None, record=record, serves=True)
 
     def _refused(self, answer: Answer, csr: str, rejected: Rejected) -> Answer:
-        """A certificate that serves stays; else the refusal is published in place of anything."""
-        retry_at = int(rejected.retry_at.timestamp()) if rejected.retry_at else ledger.NEVER
-        record = ledger.failed(
-            answer.record, rejected.message, self.settings, self.clock(), retry_at
-        )
-        if answer.serves:
-            return dataclasses.replace(answer, record=record)
-        refusal = wire.Refusal(
-            csr, rejected.code, rejected.message, rejected.reason, self._provider
-        )
-        return dataclasses.replace(answer, entry=None, refusal=refusal, record=record)
+        retry_at = _seconds(rejected.retry_at, ledger.NEVER)
+        return self._deny(answer, csr, rejected.code, rejected, retry_at)
 
     def _unavailable(self, answer: Answer, request: Request, outcome: Unavailable) -> Answer:
         """As a refusal, but the next attempt comes by itself."""
-        retry_at = int(outcome.retry_at.timestamp()) if outcome.retry_at else None
+        retry_at = _seconds(outcome.retry_at, None)
+        code = ErrorCode.SERVER_NOT_AVAILABLE
+        return self._deny(answer, request.csr.pem, code, outcome, retry_at)
+
+    def _deny(
+        self,
+        answer: Answer,
+        csr: str,
+        code: ErrorCode,
+        outcome: Rejected | Unavailable,
+        retry_at: int | None,
+    ) -> Answer:
+        """A certificate that serves stays; else the refusal is published in place of anything."""
         record = ledger.failed(
             answer.record, outcome.message, self.settings, self.clock(), retry_at
         )
         if answer.serves:
             return dataclasses.replace(answer, record=record)
-        code = ErrorCode.SERVER_NOT_AVAILABLE
-        refusal = wire.Refusal(
-            request.csr.pem, code, outcome.message, outcome.reason, self._provider
-        )
+        provider = self.issuer.capabilities.provider_type
+        refusal = wire.Refusal(csr, code, outcome.message, outcome.reason, provider)
         return dataclasses.replace(answer, entry=None, refusal=refusal, record=record)
 
-    @property
-    def _provider(self) -> str:
-        return self.issuer.capabilities.provider_type
+
+_Default = TypeVar('_Default', int, None)
+
+
+def _seconds(time: datetime.datetime | None, default: _Default) -> int | _Default:
+    return int(time.timestamp()) if time else default
 
 
 def _noted(answer: Answer, message: str) -> Answer:
@@ -235,8 +231,15 @@ class _Tally:
         if answer.record.message:
             self.problems.append(Problem(requirer, answer.record.message))
 
-    def complain(self, ignored: Ignore) -> None:
-        self.problems.append(Problem(ignored.complaint.owner, ignored.complaint.message))
+    def take(self, decision: Keep | Withdraw | Ignore) -> None:
+        """What an issuer has no part in."""
+        match decision:
+            case Keep():
+                self.add(decision.relation_id, decision.requirer, decision.answer)
+            case Withdraw():
+                self.withdrawn += 1
+            case Ignore(complaint=complaint):
+                self.problems.append(Problem(complaint.owner, complaint.message))
 
     def result(self, generation: str) -> Result:
         every = [answer for answers in self.answers.values() for answer in answers]

@@ -91,3 +91,18 @@ def parse(args: list[str], known: dict[str, Flag]) -> Arguments:
             value = given
         values[flag.name] = (*values.get(flag.name, ()), value)
     return Arguments(tuple(positional), values)
+
+
+def key_values(words: tuple[str, ...]) -> dict[str, str]:
+    """Return ``k=v`` words as a mapping.
+
+    Raises:
+        Refused: a word is not of that form (exit code 2).
+    """
+    found: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition('=')
+        if not key or not equals:
+            raise Refused(f'expected "key=value", got "{word}"', code=2)
+        found[key] = value
+    return found

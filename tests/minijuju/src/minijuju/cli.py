@@ -161,21 +161,6 @@ class Command:
         return self.controller.home / 'current-model'
 
 
-def key_values(words: tuple[str, ...]) -> dict[str, str]:
-    """Return ``k=v`` words as a mapping.
-
-    Raises:
-        Refused: a word is not of that form (exit code 2).
-    """
-    found: dict[str, str] = {}
-    for word in words:
-        key, equals, value = word.partition('=')
-        if not key or not equals:
-            raise Refused(f'expected "key=value", got "{word}"', code=2)
-        found[key] = value
-    return found
-
-
 Run: TypeAlias = Callable[[Command], str]
 
 

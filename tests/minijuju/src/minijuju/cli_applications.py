@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minijuju import lifecycle
-from minijuju.arguments import Refused
-from minijuju.cli import Command, command, key_values
+from minijuju.arguments import Refused, key_values
+from minijuju.cli import Command, command
 from minijuju.document import mapping, text
 from minijuju.model import App, Endpoint
 

@@ -7,9 +7,9 @@ import shutil
 import time
 
 from minijuju import VERSION, lifecycle
-from minijuju.arguments import Refused
+from minijuju.arguments import Refused, key_values
 from minijuju.charm import machine_architecture
-from minijuju.cli import Command, command, key_values
+from minijuju.cli import Command, command
 from minijuju.clock import parse_duration, rfc3339
 from minijuju.environment import faketime
 from minijuju.status import CLOUD, CONTROLLER

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minijuju.arguments import Refused
-from minijuju.cli import Command, command, key_values
+from minijuju.arguments import Refused, key_values
+from minijuju.cli import Command, command
 from minijuju.clock import rfc3339
 from minijuju.document import text
 from minijuju.secret import (

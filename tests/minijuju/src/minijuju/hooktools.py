@@ -54,20 +54,6 @@ class Call:
         """The arguments that are no options."""
         return self.arguments.positional
 
-    def key_values(self, words: tuple[str, ...]) -> dict[str, str]:
-        """Return ``k=v`` words as a mapping.
-
-        Raises:
-            Refused: a word has no key or no equals sign.
-        """
-        found: dict[str, str] = {}
-        for word in words:
-            key, equals, value = word.partition('=')
-            if not key or not equals:
-                raise Refused(f'expected "key=value", got "{word}"', code=2)
-            found[key] = value
-        return found
-
     def file_values(self) -> dict[str, str]:
         """Return the mapping in the YAML or JSON of ``--file``, where ``-`` is stdin."""
         name = self.arguments.value('file')

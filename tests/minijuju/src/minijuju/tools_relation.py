@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minijuju.arguments import Refused
+from minijuju.arguments import Refused, key_values
 from minijuju.hooktools import Call, Output, tool
 from minijuju.operations import RelationHook
 
@@ -52,7 +52,7 @@ def _relation_get(call: Call) -> Output:
 @tool('relation-set', 'app', 'file=', 'r|relation=')
 def _relation_set(call: Call) -> None:
     relation = call.relation()
-    changes = call.file_values() | call.key_values(call.positional)
+    changes = call.file_values() | key_values(call.positional)
     call.context.write_bag(relation, changes, app=call.arguments.on('app'))
 
 

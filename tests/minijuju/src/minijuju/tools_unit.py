@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from minijuju.arguments import Refused
+from minijuju.arguments import Refused, key_values
 from minijuju.clock import rfc3339
 from minijuju.hooktools import Call, Output, tool
 from minijuju.model import Status, Unit
@@ -118,7 +118,7 @@ def _state_get(call: Call) -> Output:
 
 @tool('state-set', 'file=')
 def _state_set(call: Call) -> None:
-    call.context.state_edits.update(call.file_values() | call.key_values(call.positional))
+    call.context.state_edits.update(call.file_values() | key_values(call.positional))
 
 
 @tool('state-delete')
