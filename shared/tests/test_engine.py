@@ -10,7 +10,8 @@ import pytest
 from cryptography import x509 as c509
 
 from tls_provider import ledger, policy, wire, x509
-from tls_provider.engine import Engine, Problem, Result, Summary, hold
+from tls_provider.decision import Ask, Decision, Ignore, Withdraw
+from tls_provider.engine import Engine
 from tls_provider.issuer import (
     Capabilities,
     ErrorCode,
@@ -23,7 +24,8 @@ from tls_provider.issuer import (
     Unavailable,
 )
 from tls_provider.ledger import Ledger, Record
-from tls_provider.plan import Ask, Authority, Decision, Ignore, Relation, Withdraw, plan
+from tls_provider.plan import Authority, Relation, plan
+from tls_provider.summary import Problem, Result, Summary, hold
 from tls_provider.wire import Answers, Complaint, Entry, Refusal, Submission
 
 Make = Callable[..., str]
@@ -92,7 +94,7 @@ def _plan(
     relation: Relation, book: Ledger, now: datetime.datetime, settings: str = 'settings'
 ) -> tuple[Decision, ...]:
     rules = policy.rules(Script.capabilities)
-    return plan([relation], book, Authority('gen', settings, rules, frozenset[str]), now)
+    return plan([relation], book, Authority('gen', settings, rules, None, frozenset[str]), now)
 
 
 def _relation(*csrs: str, entries: tuple[Entry, ...] = ()) -> Relation:
@@ -109,7 +111,7 @@ def _run(
 ) -> Result:
     relation = _relation(*csrs, entries=entries)
     decisions = _plan(relation, book or Ledger(), clock())
-    return Engine(script, 'settings', clock, BUDGET).carry_out(decisions)
+    return Engine(script, 'settings', clock, BUDGET).carry_out(decisions, book or Ledger())
 
 
 def _record(result: Result, csr: str) -> Record:
@@ -202,7 +204,7 @@ def test_a_pending_request_has_no_refusal_any_more(csr: str, clock: Clock):
     script = Script(clock, {csr: Pending('awaits approval')})
 
     result = Engine(script, 'settings', clock, BUDGET).carry_out(
-        _plan(relation, Ledger(), clock())
+        _plan(relation, Ledger(), clock()), Ledger()
     )
 
     assert result.answers == {1: Answers()}
@@ -368,7 +370,7 @@ def test_a_request_has_never_both_a_certificate_and_a_refusal(
     script = Script(clock, {csr: Issued(sign(csr), (root(),))})
 
     result = Engine(script, 'settings', clock, BUDGET).carry_out(
-        _plan(relation, Ledger(), clock())
+        _plan(relation, Ledger(), clock()), Ledger()
     )
 
     assert len(result.answers[1].entries) == 1
@@ -473,30 +475,30 @@ class TestHold:
     def test_what_is_published_stands(self, csr: str, served: Served, now: datetime.datetime):
         relation = _relation(csr, entries=(served.entry,))
 
-        result = hold(plan([relation], served.book, None, now), 'old')
+        result = hold(plan([relation], served.book, None, now), served.book, now)
 
         assert result.answers == {1: Answers((served.entry,))}
         assert result.book == served.book
         assert result.summary.issued == 1
 
-    def test_what_left_is_withdrawn(self, served: Served):
-        result = hold([Withdraw(1, served.entry)], 'old')
+    def test_what_left_is_withdrawn(self, served: Served, now: datetime.datetime):
+        result = hold([Withdraw(1, served.entry, served.record)], served.book, now)
 
         assert result == Result({}, Ledger('old'), Summary(withdrawn=1))
 
-    def test_complaints_are_problems(self):
-        result = hold([Ignore(1, Complaint('kafka/0', 'no'))], 'old')
+    def test_complaints_are_problems(self, now: datetime.datetime):
+        result = hold([Ignore(1, Complaint('kafka/0', 'no'))], Ledger('old'), now)
 
         assert result.summary.problems == (Problem('kafka/0', 'no'),)
 
     def test_a_new_request_is_pending(self, csr: str, now: datetime.datetime):
-        result = hold(plan([_relation(csr)], Ledger(), None, now), '')
+        result = hold(plan([_relation(csr)], Ledger(), None, now), Ledger(), now)
 
         assert result == Result({1: Answers()}, Ledger(), Summary(pending=1))
 
     def test_decisions_of_an_authority_are_a_bug(self, csr: str, now: datetime.datetime):
         with pytest.raises(ValueError, match='decided with an issuer'):
-            hold(_plan(_relation(csr), Ledger(), now), '')
+            hold(_plan(_relation(csr), Ledger(), now), Ledger(), now)
 
 
 def test_a_second_pass_over_the_first_changes_nothing(
@@ -508,7 +510,7 @@ def test_a_second_pass_over_the_first_changes_nothing(
 
     relation = dataclasses.replace(_relation(*csrs), published=first.answers[1])
     second = Engine(Script(clock, {}), 'settings', clock, BUDGET).carry_out(
-        _plan(relation, first.book, clock())
+        _plan(relation, first.book, clock()), first.book
     )
 
     assert wire.write_answers(second.answers[1]) == wire.write_answers(first.answers[1])
@@ -523,7 +525,7 @@ def test_a_second_pass_over_a_private_key_changes_nothing(
 
     relation = dataclasses.replace(_relation(text), published=first.answers[1])
     second = Engine(Script(clock, {}), 'settings', clock, BUDGET).carry_out(
-        _plan(relation, first.book, clock())
+        _plan(relation, first.book, clock()), first.book
     )
 
     assert second.book == first.book
@@ -573,9 +575,9 @@ def test_a_certificate_stays_through_passes_that_cannot_read_its_request(
     book = Ledger('gen', {ledger.key(1, csr, False): record})
     relation = Relation(1, (), (complaint,), Answers((served.entry,)))
 
-    held = hold(plan([relation], book, None, clock()), 'gen')
+    held = hold(plan([relation], book, None, clock()), book, clock())
     result = Engine(Script(clock, {}), 'settings', clock, BUDGET).carry_out(
-        _plan(relation, held.book, clock())
+        _plan(relation, held.book, clock()), held.book
     )
 
     for one in (held, result):
@@ -584,20 +586,24 @@ def test_a_certificate_stays_through_passes_that_cannot_read_its_request(
         assert one.summary.problems == (Problem('kafka/0', 'not JSON'),)
 
 
-def test_a_second_pass_over_a_full_relation_changes_nothing(csr: str, clock: Clock):
-    filler = (wire.MAX_ANSWERS - wire.refusal_size(csr) - 2000) // 2
-    crowd = Answers((), (Refusal('x' * filler, 999, 'no'),))
-    relation = dataclasses.replace(_relation(csr), published=crowd)
+def test_a_second_pass_over_a_full_relation_changes_nothing(
+    csr: str, other: str, served: Served, clock: Clock
+):
+    relation = _relation(csr, other, entries=(served.entry,))
+    rules = policy.rules(Script.capabilities)
+    authority = Authority('old', 'settings', rules, 1, frozenset[str])
     script = Script(clock, {})
+    script.generation = 'old'
     engine = Engine(script, 'settings', clock, BUDGET)
-    first = engine.carry_out(_plan(relation, Ledger(), clock()))
+    decisions = plan([relation], served.book, authority, clock())
+    first = engine.carry_out(decisions, served.book)
+    again = dataclasses.replace(relation, published=first.answers[1])
 
-    second = engine.carry_out(
-        _plan(dataclasses.replace(relation, published=first.answers[1]), first.book, clock())
-    )
+    second = engine.carry_out(plan([again], first.book, authority, clock()), first.book)
 
     [refusal] = first.answers[1].refusals
-    assert (refusal.csr, refusal.code) == (csr, 999)
-    assert _record(first, csr).retry_at == int(clock().timestamp()) + 900
+    assert (refusal.csr, refusal.code) == (other, 999)
+    assert 'certificate-limit' in refusal.message
+    assert first.answers[1].entries == (served.entry,)
     assert (second.answers, second.book) == (first.answers, first.book)
     assert script.asked == []

@@ -55,7 +55,7 @@ def _request(state: testing.State) -> x509.SigningRequest:
 
 
 def _answered(state: testing.State, answers: Answers) -> tuple[testing.Relation, testing.State]:
-    bag = wire.write_answers(answers) | wire.write_capabilities(Capabilities('test'))
+    bag = wire.write_answers(answers) | wire.write_capabilities(Capabilities('test'), 'kafka')
     [relation] = state.get_relations('certificates')
     assert isinstance(relation, testing.Relation)
     changed = dataclasses.replace(

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tls_provider import ledger, x509
-from tls_provider.ledger import Ledger, Record
+from tls_provider.ledger import Ledger, Record, Revocation, Revoked
 
-FULL = Record('gen', True, 200, 190, 3, 150, 'settings', 'message')
+FULL = Record('gen', True, 'abc', 200, 190, 3, 150, 'settings', 'message', True)
 
 
 def test_a_ledger_is_read_as_it_was_written():
@@ -111,7 +111,8 @@ def test_a_certificate_is_renewed_at_97_percent_of_its_life(
     record = ledger.issued(certificate, 'gen')
 
     start = int(now.timestamp())
-    assert record == Record('gen', not_after=start + 1000, renew_at=start + 970)
+    serial = f'{certificate.serial:x}'
+    assert record == Record('gen', False, serial, start + 1000, start + 970)
 
 
 def test_a_ca_certificate_is_recorded_as_one(root: Callable[..., x509.Certificate]):
@@ -129,9 +130,9 @@ def test_waits_grow_as_the_table_says_and_then_stay(now: datetime.datetime):
 
 
 def test_a_failure_keeps_what_is_known_of_the_certificate(now: datetime.datetime):
-    record = ledger.failed(Record('gen', True, 200, 190), 'down', 'settings', now, 7)
+    record = ledger.failed(Record('gen', True, 'abc', 200, 190), 'down', 'settings', now, 7)
 
-    assert record == Record('gen', True, 200, 190, 1, 7, 'settings', 'down')
+    assert record == Record('gen', True, 'abc', 200, 190, 1, 7, 'settings', 'down')
 
 
 @pytest.mark.parametrize(
@@ -161,3 +162,71 @@ def test_a_final_refusal_that_is_given_again_changes_nothing(now: datetime.datet
     assert ledger.failed(record, 'no', 'settings', now, ledger.NEVER) == record
     assert ledger.failed(record, 'no', 'others', now, ledger.NEVER) != record
     assert ledger.failed(record, 'never', 'settings', now, ledger.NEVER) != record
+
+
+GONE = Revocation('PEM', 'gen', 99)
+SOON = Revocation('PEM 2', 'gen', 100, 2, 7)
+
+
+def test_revocations_are_read_as_they_were_written():
+    book = Ledger('gen', {}, (GONE, SOON), (Revoked('1f', 'gen', 5, 100),), 'problems')
+
+    assert ledger.loads(ledger.dumps(book)) == book
+
+
+@pytest.mark.parametrize(
+    'item', [None, 1, {}, {'certificate': ''}, {'serial': 1}, {'not_after': 9}]
+)
+def test_a_revocation_of_nothing_is_left_out(item: object):
+    text = json.dumps({'to_revoke': [item], 'revoked': [item]})
+
+    assert ledger.loads(text) == Ledger()
+
+
+@pytest.mark.parametrize('junk', [None, 1, 'text', {}])
+def test_revocations_that_are_no_list_are_none(junk: object):
+    assert ledger.loads(json.dumps({'to_revoke': junk, 'revoked': junk})) == Ledger()
+
+
+def test_names_of_python_are_no_fields():
+    text = json.dumps({'records': {'1:a': {'__doc__': 'x', '__module__': 'x', 'waits': 1}}})
+
+    assert ledger.loads(text).records == {'1:a': Record()}
+
+
+def test_what_has_ended_needs_no_revocation(now: datetime.datetime):
+    at = datetime.datetime.fromtimestamp(100, datetime.timezone.utc)
+    revoked = (Revoked('1', 'gen', 5, 99), Revoked('2', 'gen', 5, 100))
+    book = Ledger('gen', {'1:a': FULL}, (GONE, SOON), revoked)
+
+    assert ledger.current(book, at) == Ledger('gen', {'1:a': FULL}, (SOON,), revoked[1:])
+
+
+def test_both_lists_are_bounded_and_lose_the_oldest(now: datetime.datetime):
+    at = datetime.datetime.fromtimestamp(0, datetime.timezone.utc)
+    to_revoke = tuple(Revocation(f'{n}', '', 9) for n in range(ledger.MAX_REVOCATIONS + 1))
+    revoked = tuple(Revoked(f'{n}', '', 5, 9) for n in range(ledger.MAX_REVOKED + 1))
+
+    book = ledger.current(Ledger('', {}, to_revoke, revoked), at)
+
+    assert (book.to_revoke, book.revoked) == (to_revoke[1:], revoked[1:])
+
+
+def test_a_revocation_waits_as_a_request_does(now: datetime.datetime):
+    second = int(now.timestamp())
+
+    first = ledger.later(GONE, now, None)
+    later = ledger.later(first, now, second + 9)
+
+    assert first == Revocation('PEM', 'gen', 99, 1, second + 60)
+    assert later == Revocation('PEM', 'gen', 99, 2, second + 9)
+
+
+def test_a_note_is_judged_anew(now: datetime.datetime):
+    failed = ledger.failed(Record(), 'x' * 999, 'settings', now, blocked=True)
+    noted = ledger.noted(failed, 'y' * 999)
+
+    assert failed.blocked
+    assert failed.message == 'x' * ledger.MAX_MESSAGE
+    assert noted == Record(attempts=1, message='y' * ledger.MAX_MESSAGE)
+    assert not noted.waits('settings', 0)

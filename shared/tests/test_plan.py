@@ -14,32 +14,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tls_provider import ledger, policy, wire, x509
-from tls_provider.issuer import Capabilities, ErrorCode
+from tls_provider.decision import Ask, Decision, Ignore, Keep, Refuse, Withdraw
+from tls_provider.issuer import EVERY, Capabilities, ErrorCode
 from tls_provider.ledger import Ledger, Record
-from tls_provider.plan import (
-    Ask,
-    Authority,
-    Decision,
-    Ignore,
-    Keep,
-    Refuse,
-    Relation,
-    Withdraw,
-    plan,
-)
+from tls_provider.plan import Authority, Relation, plan
 from tls_provider.wire import Answers, Complaint, Entry, Refusal, Submission
 
 Make = Callable[..., str]
 Sign = Callable[..., x509.Certificate]
 
-CAPABILITIES = Capabilities('test', ca_certificates=True)
+CAPABILITIES = Capabilities('test', ca_certificates=True, ca_requests=frozenset({EVERY}))
 
 
 def _no_anchors() -> frozenset[str]:
     raise AssertionError('anchors are asked for a certificate that the ledger has')
 
 
-AUTHORITY = Authority('gen', 'settings', policy.rules(CAPABILITIES), _no_anchors)
+AUTHORITY = Authority('gen', 'settings', policy.rules(CAPABILITIES), None, _no_anchors)
 
 
 def _anchored(*anchors: x509.Certificate) -> Authority:
@@ -117,7 +108,9 @@ def test_an_answered_request_is_kept(
 
 
 def test_a_request_that_left_is_withdrawn(entry: Entry, now: datetime.datetime):
-    assert plan([_relation(entries=(entry,))], Ledger(), AUTHORITY, now) == (Withdraw(1, entry),)
+    assert plan([_relation(entries=(entry,))], Ledger(), AUTHORITY, now) == (
+        Withdraw(1, entry, Record()),
+    )
 
 
 def test_a_refusal_whose_request_left_needs_no_decision(csr: str, now: datetime.datetime):
@@ -315,7 +308,7 @@ def test_a_databag_that_cannot_be_read_keeps_nothing_in_other_relations(
 
     decisions = plan(relations, Ledger(), AUTHORITY, now)
 
-    assert decisions == (Ignore(1, complaint), Withdraw(2, entry))
+    assert decisions == (Ignore(1, complaint), Withdraw(2, entry, Record()))
 
 
 def test_a_complaint_about_one_request_keeps_nothing(entry: Entry, now: datetime.datetime):
@@ -323,7 +316,7 @@ def test_a_complaint_about_one_request_keeps_nothing(entry: Entry, now: datetime
 
     decisions = plan([Relation(1, (), (complaint,), Answers((entry,)))], Ledger(), AUTHORITY, now)
 
-    assert decisions == (Ignore(1, complaint), Withdraw(1, entry))
+    assert decisions == (Ignore(1, complaint), Withdraw(1, entry, Record()))
 
 
 @pytest.mark.parametrize('flawed_first', [True, False])
@@ -361,126 +354,28 @@ def test_a_flawed_text_that_no_requirer_loads_is_named_by_its_flaw(now: datetime
     assert decision == Ignore(1, Complaint('kafka/0', 'the key is public'))
 
 
-class TestRoom:
-    """A databag has a limit, and an answer over it would cost every relation its hook."""
+def test_the_limit_of_the_authority_is_kept(make_request: Make, now: datetime.datetime):
+    csrs = [make_request(f'{number}.example') for number in range(3)]
+    authority = dataclasses.replace(AUTHORITY, limit=2)
 
-    @staticmethod
-    def _plan(taken: int, csr: str, entry: Entry, now: datetime.datetime) -> Decision:
-        """The decision on a request beside published answers of about a size."""
-        count = taken // wire.size(dataclasses.replace(entry, csr='0000'))
-        entries = tuple(dataclasses.replace(entry, csr=f'{number:04}') for number in range(count))
-        relation = Relation(
-            1,
-            (Submission(csr, False, 'kafka/0'),),
-            (Complaint('kafka/1', 'not JSON', unreadable=True),),
-            Answers(entries),
-        )
-        decisions = plan([relation], Ledger(), AUTHORITY, now)
-        return next(one for one in decisions if not isinstance(one, Ignore | Keep | Withdraw))
+    decisions = plan([_relation(*csrs), _relation(*csrs, relation_id=2)], Ledger(), authority, now)
 
-    def test_a_request_is_asked_for_where_its_answer_fits(
-        self, csr: str, entry: Entry, now: datetime.datetime
-    ):
-        assert isinstance(self._plan(wire.MAX_ANSWERS // 2, csr, entry, now), Ask)
+    assert [type(one) for one in decisions] == 2 * [Ask, Ask, Refuse]
 
-    def test_a_request_whose_answer_would_not_fit_is_refused_for_a_while(
-        self, csr: str, entry: Entry, now: datetime.datetime
-    ):
-        decision = self._plan(wire.MAX_ANSWERS - 3000, csr, entry, now)
 
-        assert isinstance(decision, Refuse)
-        assert decision.rejected.code == ErrorCode.OTHER
-        assert decision.rejected.message == 'too many requests in this relation; remove some'
-        assert decision.rejected.retry_at == now + datetime.timedelta(minutes=15)
+def test_requests_of_what_cannot_be_read_count_as_well(
+    csr: str, entry: Entry, record: Record, make_request: Make, now: datetime.datetime
+):
+    relation = Relation(
+        1,
+        (Submission(make_request('new.example'), False, 'kafka/0'),),
+        (Complaint('kafka/1', 'not JSON', unreadable=True),),
+        Answers((entry,)),
+    )
 
-    def test_what_is_published_stands_in_a_full_relation(
-        self, csr: str, entry: Entry, record: Record, make_request: Make, now: datetime.datetime
-    ):
-        crowd = tuple(Refusal(f'{number}' * 30_000, 999, 'no') for number in range(200))
-        relation = _relation(csr, make_request('new.example'), entries=(entry,), refusals=crowd)
+    decisions = plan([relation], _book(csr, record), dataclasses.replace(AUTHORITY, limit=1), now)
 
-        kept, ignored = plan([relation], _book(csr, record), AUTHORITY, now)
-
-        assert isinstance(kept, Keep)
-        assert kept.answer.entry == entry
-        assert isinstance(ignored, Ignore)
-
-    def test_a_certificate_is_renewed_in_a_full_relation(
-        self, csr: str, entry: Entry, record: Record, now: datetime.datetime
-    ):
-        crowd = tuple(Refusal(f'{number}' * 30_000, 999, 'no') for number in range(200))
-        relation = _relation(csr, entries=(entry,), refusals=crowd)
-        due = dataclasses.replace(record, renew_at=int(now.timestamp()))
-
-        [decision] = plan([relation], _book(csr, due), AUTHORITY, now)
-
-        assert isinstance(decision, Ask)
-
-    def test_a_full_relation_takes_no_room_of_another(self, csr: str, now: datetime.datetime):
-        crowd = tuple(Refusal(f'{number}' * 30_000, 999, 'no') for number in range(200))
-        relations = [_relation(csr, refusals=crowd), _relation(csr, relation_id=2)]
-
-        first, second = plan(relations, Ledger(), AUTHORITY, now)
-
-        assert isinstance(first, Ignore)
-        assert isinstance(second, Ask)
-
-    def test_new_requests_share_the_room_that_is_left(
-        self, make_request: Make, now: datetime.datetime
-    ):
-        csrs = [make_request(f'{number}.example') for number in range(3)]
-        least = max(wire.expected_size(csr) for csr in csrs)
-        filler = (wire.MAX_ANSWERS - least - 600 - 2 * 3 * 1000) // 2
-        relation = _relation(*csrs, refusals=(Refusal('x' * filler, 999, 'no'),))
-
-        decisions = plan([relation], Ledger(), AUTHORITY, now)
-
-        assert [type(one) for one in decisions] == [Ask, Refuse, Refuse]
-
-    def test_a_request_is_asked_for_again_once_there_is_room(
-        self, csr: str, now: datetime.datetime
-    ):
-        waiting = Record(
-            attempts=1,
-            retry_at=int(now.timestamp()) + 900,
-            tried_under='settings',
-            message='too many requests in this relation; remove some',
-        )
-        relation = _relation(csr, refusals=(Refusal(csr, 999, waiting.message),))
-        later = now + datetime.timedelta(minutes=15)
-
-        [kept] = plan([relation], _book(csr, waiting), AUTHORITY, now)
-        [asked] = plan([relation], _book(csr, waiting), AUTHORITY, later)
-
-        assert isinstance(kept, Keep)
-        assert isinstance(asked, Ask)
-
-    def test_a_certificate_that_serves_is_not_lost_where_its_refusal_would_not_fit(
-        self, csr: str, entry: Entry, record: Record, now: datetime.datetime
-    ):
-        crowd = tuple(Refusal(f'{number}' * 30_000, 999, 'no') for number in range(200))
-        relation = Relation(
-            1,
-            (Submission(csr, False, 'kafka/0', flaw='the key is public'),),
-            (),
-            Answers((entry,), crowd),
-        )
-
-        [decision] = plan([relation], _book(csr, record), AUTHORITY, now)
-
-        assert isinstance(decision, Refuse)
-        assert decision.answer.entry == entry
-
-    def test_a_request_is_named_where_not_even_a_refusal_fits(
-        self, csr: str, now: datetime.datetime
-    ):
-        refusals = tuple(Refusal(f'{number}' * 30_000, 999, 'no') for number in range(200))
-        relation = _relation(csr, refusals=refusals)
-
-        [decision] = plan([relation], Ledger(), AUTHORITY, now)
-
-        assert isinstance(decision, Ignore)
-        assert 'too many requests' in decision.complaint.message
+    assert [type(one) for one in decisions] == [Ignore, Refuse, Keep]
 
 
 @pytest.mark.parametrize('text', ['', 'junk', '-----BEGIN CERTIFICATE REQUEST-----', '\ud800'])
@@ -568,14 +463,15 @@ def test_a_failed_request_waits_for_its_time(
 
 class TestAdoption:
     def test_a_certificate_without_a_record_is_adopted(
-        self, csr: str, entry: Entry, record: Record, root: Sign, now: datetime.datetime
+        self, csr: str, entry: Entry, root: Sign, now: datetime.datetime
     ):
         relation = _relation(csr, entries=(entry,))
 
         [decision] = plan([relation], Ledger(), _anchored(root('two'), root()), now)
 
         assert isinstance(decision, Keep)
-        assert decision.answer.record == record
+        certificate = x509.parse_certificate(entry.certificate)
+        assert decision.answer.record == ledger.issued(certificate, 'gen')
         assert decision.answer.serves
 
     def test_where_the_authority_has_no_anchors_it_is_adopted(
@@ -704,7 +600,7 @@ state = json.load(sys.stdin)
 submissions, _ = wire.read_requests('kafka/0', state['requests'])
 relation = plan.Relation(1, tuple(submissions), (), wire.read_answers(state['answers']))
 rules = policy.rules(Capabilities('test'))
-authority = plan.Authority('gen', 'settings', rules, lambda: sys.exit('anchors'))
+authority = plan.Authority('gen', 'settings', rules, None, lambda: sys.exit('anchors'))
 now = datetime.datetime.fromtimestamp(state['now'], datetime.timezone.utc)
 for decision in plan.plan([relation], ledger.loads(state['ledger']), authority, now):
     print(type(decision).__name__)

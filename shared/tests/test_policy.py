@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tls_provider import policy, x509
-from tls_provider.issuer import Capabilities, ErrorCode, Rejected, Request
+from tls_provider.issuer import EVERY, Capabilities, ErrorCode, Rejected, Request
 from tls_provider.x509 import Key, Name, NameKind, SigningRequest
 
 P256 = Key('ecdsa-p256', 256)
@@ -105,13 +105,23 @@ def test_a_request_that_proves_no_possession_is_refused():
 def test_ca_certificates(allowed: bool, subject: tuple[tuple[str, str], ...], code: int | None):
     request = _request(is_ca=True, subject=subject)
 
-    assert _code(request, ca_certificates=allowed) == code
+    assert _code(request, ca_certificates=allowed, ca_requests=frozenset({EVERY})) == code
+
+
+@pytest.mark.parametrize(
+    ('allowed', 'code'),
+    [([], 999), (['kafk'], 999), (['kafka/0'], 999), (['kafka'], None), (['a', 'kafka'], None)],
+)
+def test_ca_certificates_for_some_applications(allowed: list[str], code: int | None):
+    request = _request(is_ca=True, subject=((COMMON_NAME, 'sub'),))
+
+    assert _code(request, ca_certificates=True, ca_requests=frozenset(allowed)) == code
 
 
 def test_names_of_a_ca_request_are_not_judged():
     request = _request('a b', is_ca=True, subject=((COMMON_NAME, 'sub'),))
 
-    assert _code(request, ca_certificates=True) is None
+    assert _code(request, ca_certificates=True, ca_requests=frozenset({EVERY})) is None
 
 
 @pytest.mark.parametrize(
@@ -362,4 +372,4 @@ def test_a_common_name_beside_names_is_free_text(common_name: str):
 def test_a_common_name_of_a_ca_is_free_text(common_name: str):
     request = _request(is_ca=True, subject=((COMMON_NAME, common_name),))
 
-    assert _code(request, ca_certificates=True) is None
+    assert _code(request, ca_certificates=True, ca_requests=frozenset({EVERY})) is None

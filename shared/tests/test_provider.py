@@ -29,7 +29,10 @@ Sign = Callable[..., x509.Certificate]
 
 META: dict[str, object] = {
     'name': 'provider',
-    'provides': {'certificates': {'interface': 'tls-certificates'}},
+    'provides': {
+        'certificates': {'interface': 'tls-certificates'},
+        'send-ca-cert': {'interface': 'certificate_transfer'},
+    },
     'peers': {'peers': {'interface': 'tls-provider-peers'}},
 }
 
@@ -43,8 +46,9 @@ class Signing:
     def __init__(self, sign: Sign, root: Sign, by: str = 'one'):
         self._sign = sign
         self._by = by
-        self.trust_anchors = (root(by),)
-        self.generation = self.trust_anchors[0].fingerprint
+        self._root = root(by)
+        self.trust_anchors = (self._root.pem,)
+        self.generation = self._root.fingerprint
 
     def issue(self, request: Request, *, timeout: datetime.timedelta) -> Outcome:
         del timeout
@@ -52,7 +56,7 @@ class Signing:
             return Rejected(ErrorCode.OTHER, 'not this one')
         start = datetime.datetime.now(datetime.timezone.utc)
         certificate = self._sign(request.csr.pem, by=self._by, start=start)
-        return Issued(certificate, self.trust_anchors)
+        return Issued(certificate, (self._root,))
 
 
 class Charm(ops.CharmBase):
@@ -486,16 +490,9 @@ def test_certificates_stay_while_a_requirer_writes_what_cannot_be_read(
 class Damaged(Signing):
     """An issuer whose trust anchors cannot be read."""
 
-    @property
-    def trust_anchors(self) -> tuple[x509.Certificate, ...]:
-        raise x509.Malformed('damaged')
-
-    @trust_anchors.setter
-    def trust_anchors(self, value: tuple[x509.Certificate, ...]) -> None:
-        del value
-
     def __init__(self, sign: Sign, root: Sign):
-        self._sign, self._by, self.generation = sign, 'one', root().fingerprint
+        super().__init__(sign, root)
+        self.trust_anchors = ('damaged',)
 
 
 def test_where_anchors_cannot_be_read_what_is_published_stands(

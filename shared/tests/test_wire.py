@@ -285,7 +285,7 @@ def test_optional_texts_of_a_refusal_of_wrong_types_are_empty():
 def test_capabilities_are_written_in_the_words_of_the_interface():
     capabilities = Capabilities('acme', ip_sans=False, allowed_domains=('a.example', 'b.example'))
 
-    text = wire.write_capabilities(capabilities)['capabilities']
+    text = wire.write_capabilities(capabilities, 'kafka')['capabilities']
 
     assert json.loads(text) == {
         'supports_ip_sans': False,
@@ -298,7 +298,7 @@ def test_capabilities_are_written_in_the_words_of_the_interface():
 
 
 def test_capabilities_for_any_domain_name_none():
-    text = wire.write_capabilities(Capabilities('vault'))['capabilities']
+    text = wire.write_capabilities(Capabilities('vault'), 'kafka')['capabilities']
 
     assert 'allowed_domains' not in json.loads(text)
 

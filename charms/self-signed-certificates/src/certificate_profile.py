@@ -14,20 +14,29 @@ from typing import TYPE_CHECKING, cast
 
 from cryptography import exceptions, x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tls_provider.x509 import NameKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
     from tls_provider.issuer import Request
+    from tls_provider.ledger import Revoked
     from tls_provider.x509 import Name
 
 BACKDATE = datetime.timedelta(minutes=5)
 """How far certificates start in the past at most, for clients whose clock is slow. Never more than
 a tenth of the life: requirers would renew at once what seems to be nearly over."""
+
+_PURPOSES = {
+    'server-auth': ExtendedKeyUsageOID.SERVER_AUTH,
+    'client-auth': ExtendedKeyUsageOID.CLIENT_AUTH,
+}
+_CURVES: dict[str, type[ec.EllipticCurve]] = {'p256': ec.SECP256R1, 'p384': ec.SECP384R1}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,18 +58,30 @@ class Signer:
             raise ValueError('the private key is not that of the certificate')
         return cls(cast('CertificateIssuerPrivateKeyTypes', key), found)
 
-    @property
-    def common_name(self) -> str:
-        """Of the CA certificate; empty where it has none."""
-        names = self.certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-        return str(names[0].value) if names else ''
+    def has_subject(self, subject: Iterable[tuple[str, str]]) -> bool:
+        """Whether the CA certificate has exactly these values, in any order.
+
+        A unique identifier that the library of other charms adds does not count.
+        """
+        found = {
+            (part.oid.dotted_string, part.value)
+            for part in self.certificate.subject
+            if part.oid != x509.NameOID.X500_UNIQUE_IDENTIFIER
+        }
+        return found == set(subject)
 
     def lives(self, validity: datetime.timedelta) -> bool:
         """Whether the CA certificate was made for such a life, give or take the last second."""
         life = self.certificate.not_valid_after_utc - self.certificate.not_valid_before_utc
         return abs(life - validity) < datetime.timedelta(seconds=5)
 
-    def sign(self, request: Request, validity: datetime.timedelta, now: datetime.datetime) -> str:
+    def sign(
+        self,
+        request: Request,
+        validity: datetime.timedelta,
+        now: datetime.datetime,
+        purposes: Iterable[str],
+    ) -> str:
         """A certificate for a request as PEM text; it never outlives the CA."""
         csr = x509.load_der_x509_csr(request.csr.der)
         with warnings.catch_warnings():
@@ -80,22 +101,58 @@ class Signer:
             )
             .add_extension(_authority_key_identifier(self.certificate), critical=False)
         )
-        complete = _as_ca(builder, path_length=0) if request.is_ca else _as_leaf(builder, request)
+        if request.is_ca:
+            complete = _as_ca(builder, path_length=0)
+        else:
+            complete = _as_leaf(builder, request, purposes)
         return _sign(complete, self.key)
+
+    def sign_revocation_list(
+        self, revoked: Iterable[Revoked], validity: datetime.timedelta, now: datetime.datetime
+    ) -> str:
+        """A CRL (RFC 5280, 5) with these certificates, as PEM text."""
+        start, end = _period(now, validity)
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self.certificate.subject)
+            .last_update(start)
+            .next_update(end)
+            .add_extension(_authority_key_identifier(self.certificate), critical=False)
+            .add_extension(x509.CRLNumber(int(now.timestamp())), critical=False)
+        )
+        for one in revoked:
+            date = datetime.datetime.fromtimestamp(one.revoked_at, datetime.timezone.utc)
+            entry = x509.RevokedCertificateBuilder().serial_number(int(one.serial, 16))
+            builder = builder.add_revoked_certificate(entry.revocation_date(date).build())
+        signed = builder.sign(self.key, _digest(self.key))
+        return signed.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def make_root(
-    common_name: str, validity: datetime.timedelta, now: datetime.datetime
+    subject: Iterable[tuple[str, str]],
+    key_algorithm: str,
+    validity: datetime.timedelta,
+    now: datetime.datetime,
 ) -> tuple[str, str]:
-    """Private key (ECDSA P-256, PKCS 8, not encrypted) and certificate of a new CA, as PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, common_name)])
+    """Private key (PKCS 8, not encrypted) and certificate of a new CA, as PEM.
+
+    Args:
+        subject: Pairs of dotted object identifier and value.
+        key_algorithm: `ecdsa-p256`, `ecdsa-p384`, `ed25519` or `rsa-` with the number of bits.
+        validity: From now on; the start lies a little before.
+        now: The time.
+
+    """
+    key = _make_key(key_algorithm)
+    name = x509.Name(
+        [x509.NameAttribute(x509.ObjectIdentifier(oid), value) for oid, value in subject]
+    )
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     start, end = _period(now, validity)
     builder = (
         x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
+        .subject_name(name)
+        .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
@@ -114,6 +171,17 @@ def make_root(
     return private_key.decode(), _sign(_as_ca(builder, path_length=None), key)
 
 
+def _make_key(algorithm: str) -> CertificateIssuerPrivateKeyTypes:
+    family, _, size = algorithm.partition('-')
+    match family:
+        case 'rsa':
+            return rsa.generate_private_key(65537, int(size))
+        case 'ecdsa':
+            return ec.generate_private_key(_CURVES[size]())
+        case _:
+            return ed25519.Ed25519PrivateKey.generate()
+
+
 def _period(
     now: datetime.datetime, validity: datetime.timedelta
 ) -> tuple[datetime.datetime, datetime.datetime]:
@@ -129,15 +197,16 @@ def _as_ca(builder: x509.CertificateBuilder, path_length: int | None) -> x509.Ce
     ).add_extension(_usage('key_cert_sign', 'crl_sign'), critical=True)
 
 
-def _as_leaf(builder: x509.CertificateBuilder, request: Request) -> x509.CertificateBuilder:
+def _as_leaf(
+    builder: x509.CertificateBuilder, request: Request, purposes: Iterable[str]
+) -> x509.CertificateBuilder:
     """Rights of a TLS server and client, and the names that were asked for."""
     rsa = request.csr.key.algorithm == 'rsa'
     usage = _usage('digital_signature', *['key_encipherment'] * rsa)
-    purposes = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     builder = (
         builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(usage, critical=True)
-        .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([_PURPOSES[one] for one in purposes]), critical=False)
     )
     if not request.csr.names:
         return builder  # a client identity that is not a host name
@@ -178,6 +247,17 @@ def _authority_key_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIden
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(found)
 
 
+def _digest(key: CertificateIssuerPrivateKeyTypes) -> hashes.SHA256 | hashes.SHA384 | None:
+    """The hash that fits a key in strength; Ed25519 has its own."""
+    match key:
+        case ed25519.Ed25519PrivateKey():
+            return None
+        case ec.EllipticCurvePrivateKey(key_size=384):
+            return hashes.SHA384()
+        case _:
+            return hashes.SHA256()
+
+
 def _sign(builder: x509.CertificateBuilder, key: CertificateIssuerPrivateKeyTypes) -> str:
-    signed = builder.sign(key, hashes.SHA256())
+    signed = builder.sign(key, _digest(key))
     return signed.public_bytes(serialization.Encoding.PEM).decode()

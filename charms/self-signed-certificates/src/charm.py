@@ -7,15 +7,21 @@ import datetime
 
 import ops
 
+import authority_secret
 import local_ca
 import options
 from tls_provider import x509
+from tls_provider.actions import NOT_LEADER, Actions
 from tls_provider.issuer import NotReady
+from tls_provider.options import Invalid
 from tls_provider.provider import Provider
 from tls_provider.secrets import AppSecret, Unreadable
+from tls_provider.summary import Result
 
 CA_LABEL = 'active-ca-certificates'
 """Label of the secret with the CA's key and certificate, as the charm before this one had it."""
+EXPIRING_LABEL = 'expiring-ca-certificates'
+"""Label of the secret in which that charm kept the CA before, with its key."""
 
 
 class SelfSignedCertificatesCharm(ops.CharmBase):
@@ -24,41 +30,98 @@ class SelfSignedCertificatesCharm(ops.CharmBase):
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
         self._secret = AppSecret(self, CA_LABEL)
+        self._expiring: ops.Secret | None = None
         self._provider = Provider(self, issuer=self._issuer)
-        framework.observe(self.on.get_ca_certificate_action, self._on_get_ca_certificate)
+        self._actions = Actions(self, self._provider, trust_anchors=self._trust_anchors)
+        framework.observe(self.on.rotate_private_key_action, self._on_rotate_private_key)
+        framework.observe(self.on.get_revocation_list_action, self._on_get_revocation_list)
 
     def _issuer(self) -> local_ca.LocalCA | NotReady:
         """The CA in force; made when there was none and when the options ask for another one."""
-        now = datetime.datetime.now(datetime.timezone.utc)
         try:
             wanted = options.parse(self.config)
-            content = self._secret.load()
-            current = (
-                None if content is None else local_ca.LocalCA.from_secret(content, wanted, now)
-            )
-        except (options.Invalid, Unreadable) as error:
+            current = self._load(wanted)
+        except (Invalid, Unreadable) as error:
             return NotReady(str(error), blocked=True)
         except x509.Malformed as error:
-            return NotReady(f'secret {CA_LABEL} holds no CA: {error}', blocked=True)
+            problem = f'secret {CA_LABEL} holds no CA: {error}'
+            return NotReady(f'{problem}; restore it or run rotate-private-key', blocked=True)
         if current is None and self._provider.has_issued():
-            return NotReady(f'secret {CA_LABEL} with the CA is missing; restore it', blocked=True)
-        if current and not current.is_due():
-            return current
-        made = local_ca.create(wanted, now)
-        self._secret.store(made.to_secret())
+            problem = f'secret {CA_LABEL} with the CA is missing'
+            return NotReady(f'{problem}; restore it or run rotate-private-key', blocked=True)
+        if current is None or current.is_due():
+            return self._replace(wanted, current, distrust=False)
+        if current.adopted:
+            self._store(current)
+        return current
+
+    def _load(self, wanted: local_ca.Options) -> local_ca.LocalCA | None:
+        """The CA of the secret; None where there is none. Raises `Unreadable`, `Malformed`."""
+        content = self._secret.load()
+        if content is None or not authority_secret.is_foreign(content):
+            return authority_secret.read(content, wanted, _now()) if content else None
+        try:
+            self._expiring = self.model.get_secret(label=EXPIRING_LABEL)
+            expiring = self._expiring.get_content(refresh=True)
+        except ops.ModelError:
+            expiring = {}
+        return authority_secret.adopt(content, expiring, wanted, _now())
+
+    def _replace(
+        self, wanted: local_ca.Options, current: local_ca.LocalCA | None, *, distrust: bool
+    ) -> local_ca.LocalCA:
+        """A new CA, which is in force at once; the one before is trusted for a while or not."""
+        retiring = authority_secret.superseded(current, distrust=distrust) if current else ()
+        made = local_ca.create(wanted, _now(), retiring)
+        self._store(made)
         return made
 
-    def _on_get_ca_certificate(self, event: ops.ActionEvent) -> None:
+    def _store(self, ca: local_ca.LocalCA) -> None:
+        self._secret.store(authority_secret.write(ca))
+        if self._expiring is not None:
+            self._expiring.remove_all_revisions()
+            self._expiring = None
+
+    def _on_rotate_private_key(self, event: ops.ActionEvent) -> None:
+        if not self.unit.is_leader():
+            event.fail(NOT_LEADER)
+            return
+        try:
+            wanted = options.parse(self.config)
+            current = self._load(wanted)
+        except x509.Malformed:
+            wanted, current = options.parse(self.config), None
+        except (Invalid, Unreadable) as error:
+            event.fail(str(error))
+            return
+        self._replace(wanted, current, distrust=bool(event.params.get('compromised')))
+        state = self._provider.reconcile()
+        issued = state.summary.issued if isinstance(state, Result) else 0
+        event.set_results(
+            {'result': f'New private key and CA certificate; {issued} certificates are of it.'}
+        )
+
+    def _on_get_revocation_list(self, event: ops.ActionEvent) -> None:
+        if not self.unit.is_leader():
+            event.fail(NOT_LEADER)
+            return
+        ca = self._issuer()
+        if isinstance(ca, NotReady):
+            event.fail(ca.message)
+            return
+        event.set_results({'revocation-list': ca.revocation_list(self._provider.ledger().revoked)})
+
+    def _trust_anchors(self) -> list[str]:
+        """The certificates of the secret, whoever wrote it; on any unit."""
         try:
             content = self._secret.load() or {}
         except Unreadable as error:
-            event.fail(str(error))
-            return
-        certificate = content.get('ca-certificate')
-        if certificate is None:
-            event.fail('Root Certificate is not yet generated')
-            return
-        event.set_results({'ca-certificate': certificate.strip()})
+            raise ValueError(str(error)) from error
+        return authority_secret.trust_anchors(content, _now())
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)
 
 
 if __name__ == '__main__':

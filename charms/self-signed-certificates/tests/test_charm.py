@@ -11,9 +11,9 @@ import pytest
 from cryptography import x509 as c509
 from ops import testing
 
+import authority_secret
 import options
-from charm import CA_LABEL, SelfSignedCertificatesCharm
-from local_ca import LocalCA
+from charm import CA_LABEL, EXPIRING_LABEL, SelfSignedCertificatesCharm
 from tls_provider import wire, x509
 
 Make = Callable[..., str]
@@ -161,6 +161,11 @@ def test_a_steady_hook_changes_nothing(event: str, context: Context, issued: tes
     assert _seen(after) == _seen(issued)
 
 
+def _american(state: testing.State) -> testing.State:
+    """With the country of the CA that stands for one of Canonical's charm."""
+    return _configured(state, ca_country_name='US')
+
+
 class TestRefreshFromCanonicalsCharm:
     @pytest.fixture
     def now(self) -> datetime.datetime:
@@ -174,12 +179,11 @@ class TestRefreshFromCanonicalsCharm:
         now: datetime.datetime,
     ):
         content = ca_content(DEFAULT_NAME, now - DAY, 365 * DAY)
+        before = _american(_state(relation, secrets=(_secret(content),)))
 
-        state = context.run(
-            context.on.upgrade_charm(), _state(relation, secrets=(_secret(content),))
-        )
+        state = context.run(context.on.upgrade_charm(), before)
 
-        assert _content(state) == content
+        assert {key: _content(state)[key] for key in content} == content
         _assert_issued_by_the_ca_in_force(state, relation)
 
     def test_its_certificates_stay(
@@ -191,7 +195,8 @@ class TestRefreshFromCanonicalsCharm:
     ):
         content = ca_content(DEFAULT_NAME, now - DAY, 365 * DAY)
         secrets = (_secret(content),)
-        before = context.run(context.on.upgrade_charm(), _state(relation, secrets=secrets))
+        state = _american(_state(relation, secrets=secrets))
+        before = context.run(context.on.upgrade_charm(), state)
         # As the library writes them: no default is written, and there is no ledger.
         entry = _entry(before, relation)
         old = {
@@ -202,7 +207,7 @@ class TestRefreshFromCanonicalsCharm:
         }
         fresh = dataclasses.replace(relation, local_app_data={'certificates': json.dumps([old])})
 
-        after = context.run(context.on.upgrade_charm(), _state(fresh, secrets=secrets))
+        after = context.run(context.on.upgrade_charm(), _american(_state(fresh, secrets=secrets)))
 
         assert _entry(after, fresh).certificate == entry.certificate
 
@@ -219,13 +224,40 @@ class TestRefreshFromCanonicalsCharm:
         now: datetime.datetime,
     ):
         content = ca_content(name, now - DAY, days * DAY)
+        before = _american(_state(relation, secrets=(_secret(content),)))
 
-        state = context.run(
-            context.on.upgrade_charm(), _state(relation, secrets=(_secret(content),))
-        )
+        state = context.run(context.on.upgrade_charm(), before)
 
         assert _content(state)['private-key'] != content['private-key']
         _assert_issued_by_the_ca_in_force(state, relation)
+
+    def test_the_ca_that_it_let_expire_is_trusted_and_its_key_goes(
+        self,
+        context: Context,
+        relation: testing.Relation,
+        ca_content: Content,
+        now: datetime.datetime,
+    ):
+        content = ca_content(DEFAULT_NAME, now - DAY, 365 * DAY)
+        before = ca_content('Before', now - DAY, 365 * DAY)
+        secrets = (
+            _secret(content),
+            testing.Secret(before, label=EXPIRING_LABEL, owner='app'),
+        )
+        trust = testing.Relation('send-ca-cert')
+
+        state = context.run(
+            context.on.upgrade_charm(), _american(_state(relation, trust, secrets=secrets))
+        )
+
+        [secret] = state.secrets
+        assert secret.label == CA_LABEL
+        anchors = [content['ca-certificate'], before['ca-certificate']]
+        assert _trusted(state, trust) == sorted(anchors)
+
+
+def _trusted(state: testing.State, trust: testing.Relation) -> list[str]:
+    return json.loads(state.get_relation(trust.id).local_app_data['certificates'])
 
 
 class TestRotation:
@@ -278,8 +310,8 @@ class TestRotation:
         relation: testing.Relation,
     ):
         end = datetime.datetime.now(datetime.timezone.utc) + left * DAY
-        ca = LocalCA.from_secret(_content(issued), options.parse({}), end)
-        aged = dataclasses.replace(ca, not_after=int(end.timestamp())).to_secret()
+        ca = authority_secret.read(_content(issued), options.parse({}), end)
+        aged = authority_secret.write(dataclasses.replace(ca, not_after=int(end.timestamp())))
         state = dataclasses.replace(issued, secrets={_secret(aged)})
 
         after = context.run(context.on.update_status(), state)
@@ -341,7 +373,8 @@ class TestBlocked:
 
         assert after.relations == issued.relations
         assert after.unit_status == testing.BlockedStatus(
-            'secret active-ca-certificates holds no CA: its parts do not belong together'
+            'secret active-ca-certificates holds no CA: its parts do not belong together; '
+            'restore it or run rotate-private-key'
         )
         assert _content(after) == content
 
@@ -442,7 +475,8 @@ class TestGetCaCertificate:
             context.on.action('get-ca-certificate'), dataclasses.replace(issued, leader=leader)
         )
 
-        assert context.action_results == {'ca-certificate': _entry(issued, relation).ca}
+        ca = _entry(issued, relation).ca
+        assert context.action_results == {'ca-certificate': ca, 'trusted': ca}
 
     @pytest.mark.parametrize('leader', [True, False])
     def test_before_there_is_one_it_fails(self, leader: bool, context: Context):
@@ -450,6 +484,131 @@ class TestGetCaCertificate:
             context.run(context.on.action('get-ca-certificate'), _state(leader=leader))
 
         assert caught.value.message == 'Root Certificate is not yet generated'
+
+
+def _after(failure: testing.ActionFailed) -> testing.State:
+    assert isinstance(failure.state, testing.State)
+    return failure.state
+
+
+class TestRotatePrivateKey:
+    def _run(self, context: Context, state: testing.State, **params: bool) -> testing.State:
+        return context.run(context.on.action('rotate-private-key', params=params), state)
+
+    def test_everything_is_issued_again_before_the_action_ends(
+        self, context: Context, make_request: Make
+    ):
+        bags = {number: _bag(make_request(f'{number}.example')) for number in range(3)}
+        relation, other = _relation(bags), _relation({0: _bag(make_request('b.example'))})
+        trust = testing.Relation('send-ca-cert')
+        before = context.run(context.on.start(), _state(relation, other, trust))
+        old = _content(before)
+
+        after = self._run(context, before)
+
+        new = _content(after)
+        assert new['private-key'] != old['private-key']
+        for one in (relation, other):
+            entries, replaced = (_answers(state, one).entries for state in (before, after))
+            assert [entry.csr for entry in replaced] == [entry.csr for entry in entries]
+            for entry in replaced:
+                assert entry.ca.strip() == new['ca-certificate'].strip()
+        assert context.action_results == {
+            'result': 'New private key and CA certificate; 4 certificates are of it.'
+        }
+        anchors = [new['ca-certificate'].strip(), old['ca-certificate'].strip()]
+        assert _trusted(after, trust) == sorted(anchors)
+        assert context.removed_secret_revisions == [1]
+
+    def test_a_compromised_ca_is_out_of_trust_at_once(self, context: Context):
+        trust = testing.Relation('send-ca-cert')
+        before = context.run(context.on.start(), _state(trust))
+
+        after = self._run(context, before, compromised=True)
+
+        assert _trusted(after, trust) == [_content(after)['ca-certificate'].strip()]
+        assert _trusted(before, trust) != _trusted(after, trust)
+
+    def test_it_is_for_the_leader(self, context: Context, issued: testing.State):
+        with pytest.raises(testing.ActionFailed) as caught:
+            self._run(context, dataclasses.replace(issued, leader=False))
+
+        assert caught.value.message == 'This action can only be run on the leader unit.'
+        assert _content(_after(caught.value)) == _content(issued)
+
+    def test_wrong_options_are_told_before_anything_is_done(
+        self, context: Context, issued: testing.State
+    ):
+        with pytest.raises(testing.ActionFailed) as caught:
+            self._run(context, _configured(issued, ca_country_name='USA'))
+
+        assert caught.value.message == 'option ca-country-name: 3 bytes; use 2 at most'
+        after = _after(caught.value)
+        assert after.relations == issued.relations
+        assert _content(after) == _content(issued)
+
+    @pytest.mark.parametrize('content', [None, {'private-key': 'x', 'digest': 'y'}], ids=str)
+    def test_it_mends_a_lost_or_damaged_ca(
+        self,
+        content: dict[str, str] | None,
+        context: Context,
+        issued: testing.State,
+        relation: testing.Relation,
+    ):
+        secrets = {_secret(content)} if content else set[testing.Secret]()
+        lost = dataclasses.replace(issued, secrets=secrets)
+
+        after = self._run(context, lost)
+
+        assert isinstance(after.unit_status, testing.ActiveStatus)
+        _assert_issued_by_the_ca_in_force(after, relation)
+        assert _entry(after, relation).ca != _entry(issued, relation).ca
+
+
+class TestRevocation:
+    def test_a_revoked_certificate_is_replaced_and_listed(
+        self, context: Context, issued: testing.State, relation: testing.Relation
+    ):
+        old = _entry(issued, relation)
+        context.run(context.on.action('list-certificates'), issued)
+        assert context.action_results
+        [row] = json.loads(context.action_results['certificates'])
+
+        revoked = context.run(
+            context.on.action('revoke-certificate', params={'id': row['id']}), issued
+        )
+        context.run(context.on.action('get-revocation-list'), revoked)
+
+        assert context.action_results
+        text = context.action_results['revocation-list']
+        crl = c509.load_pem_x509_crl(text.encode())
+        serial = x509.parse_certificate(old.certificate).serial
+        assert row['serial'] == f'{serial:x}'
+        assert [one.serial_number for one in crl] == [serial]
+        assert _entry(revoked, relation).certificate != old.certificate
+        _assert_issued_by_the_ca_in_force(revoked, relation)
+
+    @pytest.mark.parametrize(
+        ('config', 'leader', 'message'),
+        [
+            ({}, False, 'This action can only be run on the leader unit.'),
+            ({'ca-country-name': 'x'}, True, 'option ca-country-name: "x" is not a code'),
+        ],
+    )
+    def test_where_there_is_no_ca_there_is_no_list(
+        self,
+        config: dict[str, str | int | float | bool],
+        leader: bool,
+        message: str,
+        context: Context,
+        issued: testing.State,
+    ):
+        state = dataclasses.replace(issued, leader=leader, config=config)
+
+        with pytest.raises(testing.ActionFailed) as caught:
+            context.run(context.on.action('get-revocation-list'), state)
+
+        assert message in caught.value.message
 
 
 def test_the_private_key_is_in_the_secret_alone(
@@ -558,7 +717,11 @@ def test_a_ca_certificate_is_not_issued(context: Context, csr: str):
     state = context.run(context.on.relation_changed(relation), _state(relation))
 
     [refusal] = _answers(state, relation).refusals
-    assert (refusal.code, refusal.message) == (999, 'CA certificates are not issued here')
+    assert (refusal.code, refusal.message) == (
+        999,
+        'CA certificates are not issued to kafka; it has to be named in option allow-ca-requests '
+        'of the provider',
+    )
 
 
 def test_a_private_key_that_came_with_a_request_is_nowhere_repeated(

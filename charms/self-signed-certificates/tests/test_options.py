@@ -10,7 +10,8 @@ import options
 from local_ca import Options
 
 DAY = datetime.timedelta(days=1)
-DEFAULT = Options('self-signed-certificates-operator', 365 * DAY, 90 * DAY)
+NAME = ('2.5.4.3', 'self-signed-certificates-operator')
+DEFAULT = Options((NAME,), 'ecdsa-p256', 365 * DAY, 90 * DAY)
 
 
 @pytest.mark.parametrize(
@@ -19,10 +20,12 @@ DEFAULT = Options('self-signed-certificates-operator', 365 * DAY, 90 * DAY)
         {},
         {'ca-common-name': '', 'root-ca-validity': '', 'certificate-validity': ''},
         {'ca-common-name': ' ', 'root-ca-validity': ' ', 'certificate-validity': '\n'},
-        options.DEFAULTS,
+        {'ca-key-algorithm': '', 'extended-key-usages': ' ', 'request-key-algorithms': ''},
+        {'ca-organization': '', 'ca-country-name': ' ', 'allowed-domains': ''},
+        {'allow-ca-requests': 'none', 'certificate-limit': -1},
     ],
 )
-def test_what_is_unset_or_empty_is_the_default(config: dict[str, str]):
+def test_what_is_unset_or_empty_is_the_default(config: dict[str, str | int]):
     assert options.parse(config) == DEFAULT
 
 
@@ -46,7 +49,7 @@ def test_durations_are_read(text: str, validity: datetime.timedelta):
 def test_certificates_live_as_long_as_clients_accept(text: str, days: int):
     parsed = options.parse({'certificate-validity': text, 'root-ca-validity': '36525d'})
 
-    assert parsed == Options(DEFAULT.common_name, 36525 * DAY, days * DAY)
+    assert parsed == Options((NAME,), 'ecdsa-p256', 36525 * DAY, days * DAY)
 
 
 @pytest.mark.parametrize('name', ['certificate-validity', 'root-ca-validity'])
@@ -96,7 +99,7 @@ def test_a_ca_that_lives_twice_as_long_is_enough_and_one_minute_less_is_not():
 
 @pytest.mark.parametrize('name', ['a', 'a' * 64, 'ä' * 32, 'My CA, Ltd.'])
 def test_common_names(name: str):
-    assert options.parse({'ca-common-name': name}).common_name == name
+    assert options.parse({'ca-common-name': name}).subject == (('2.5.4.3', name),)
 
 
 @pytest.mark.parametrize(
@@ -127,3 +130,87 @@ def test_a_message_is_printable():
         options.parse({'certificate-validity': '1\x1b[31m'})
 
     assert str(caught.value).isprintable()
+
+
+def test_the_subject_has_the_order_of_the_forum():
+    parsed = options.parse(
+        {
+            'ca-common-name': 'CN',
+            'ca-organization': 'O',
+            'ca-organizational-unit': 'OU',
+            'ca-email-address': 'ca@example.com',
+            'ca-country-name': 'DE',
+            'ca-state-or-province-name': 'ST',
+            'ca-locality-name': 'L',
+        }
+    )
+
+    assert [value for _, value in parsed.subject] == [
+        'DE', 'ST', 'L', 'O', 'OU', 'CN', 'ca@example.com',
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'reason'),
+    [
+        ('ca-country-name', 'USA', '3 bytes; use 2 at most'),
+        ('ca-country-name', 'us', '"us" is not a code of two capitals, as in US'),
+        ('ca-country-name', 'U', '"U" is not a code of two capitals, as in US'),
+        ('ca-country-name', 'Ä', '"Ä" is not a code of two capitals, as in US'),
+        ('ca-organization', 'o' * 65, '65 bytes; use 64 at most'),
+        ('ca-organizational-unit', 'o' * 65, '65 bytes; use 64 at most'),
+        ('ca-state-or-province-name', 's' * 129, '129 bytes; use 128 at most'),
+        ('ca-locality-name', 'l' * 129, '129 bytes; use 128 at most'),
+        ('ca-locality-name', 'a\tb', 'holds characters that cannot be printed'),
+        ('ca-email-address', 'ä@example.com', 'is not a mail address of plain ASCII characters'),
+        ('ca-email-address', 'me', 'is not a mail address of plain ASCII characters'),
+        ('ca-email-address', 'a b@c', 'is not a mail address of plain ASCII characters'),
+        ('ca-email-address', 'a@b@c', 'is not a mail address of plain ASCII characters'),
+        ('ca-email-address', 'a@' + 'b' * 254, '256 bytes; use 255 at most'),
+        (
+            'ca-key-algorithm', 'rsa-1024',
+            '"rsa-1024" is not one of ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096, '
+            'ed25519',
+        ),
+        (
+            'extended-key-usages', 'server-auth,code-signing',
+            '"code-signing" is not one of server-auth, client-auth',
+        ),
+        ('extended-key-usages', ',', 'names nothing; use some of server-auth, client-auth'),
+        (
+            'request-key-algorithms', 'rsa-2048',
+            '"rsa-2048" is not one of rsa, ecdsa-p256, ecdsa-p384, ecdsa-p521, ed25519',
+        ),
+        ('certificate-limit', -2, '-2 is less than -1, which stands for no limit'),
+        ('allowed-domains', '*.a', '"*.a" is no domain; write them as in example.com,corp'),
+        (
+            'allow-ca-requests', 'a/0',
+            '"a/0" is no application; use all, none or names with commas',
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_invalid(name: str, value: object, reason: str):
+    with pytest.raises(options.Invalid) as caught:
+        options.parse({name: value})
+
+    assert str(caught.value) == f'option {name}: {reason}'
+
+
+def test_what_is_allowed_is_passed_on():
+    parsed = options.parse(
+        {
+            'ca-key-algorithm': 'rsa-3072',
+            'extended-key-usages': 'client-auth, server-auth,client-auth',
+            'request-key-algorithms': 'ed25519',
+            'allowed-domains': 'example.com',
+            'allow-ca-requests': 'vault',
+            'certificate-limit': 7,
+        }
+    )
+
+    assert parsed.key_algorithm == 'rsa-3072'
+    assert parsed.extended_key_usages == ('server-auth', 'client-auth')
+    assert parsed.request_key_algorithms == {'ed25519'}
+    assert parsed.allowed_domains == ('example.com',)
+    assert parsed.ca_requests == {'vault'}
+    assert parsed.certificate_limit == 7

@@ -26,11 +26,13 @@ WHOLE = NOW.replace(microsecond=0)
 SECOND = datetime.timedelta(seconds=1)
 MINUTE = datetime.timedelta(minutes=1)
 DAY = datetime.timedelta(days=1)
+SUBJECT = [('2.5.4.3', 'The CA')]
+PURPOSES = ('server-auth', 'client-auth')
 
 
 @pytest.fixture(scope='module')
 def signer() -> Signer:
-    return Signer.load(*certificate_profile.make_root('The CA', 365 * DAY, NOW))
+    return Signer.load(*certificate_profile.make_root(SUBJECT, 'ecdsa-p256', 365 * DAY, NOW))
 
 
 def _sign(
@@ -41,7 +43,7 @@ def _sign(
     now: datetime.datetime = NOW,
 ) -> c509.Certificate:
     request = Request(x509.parse_request(text), is_ca, 'kafka/0')
-    return c509.load_pem_x509_certificate(signer.sign(request, validity, now).encode())
+    return c509.load_pem_x509_certificate(signer.sign(request, validity, now, PURPOSES).encode())
 
 
 def _extensions(certificate: c509.Certificate) -> dict[str, bool]:
@@ -110,7 +112,7 @@ class TestRoot:
         assert root.not_valid_after_utc - root.not_valid_before_utc == 365 * DAY - SECOND
 
     def test_its_key_is_new_each_time_and_on_p256(self, signer: Signer):
-        other = Signer.load(*certificate_profile.make_root('The CA', 365 * DAY, NOW))
+        other = Signer.load(*certificate_profile.make_root(SUBJECT, 'ecdsa-p256', 365 * DAY, NOW))
 
         assert isinstance(signer.key, ec.EllipticCurvePrivateKey)
         assert signer.key.curve.name == 'secp256r1'
@@ -122,10 +124,12 @@ class TestRoot:
 
     @pytest.mark.parametrize('name', ['a' * 64, 'ä' * 32, 'My CA, Ltd.'])
     def test_every_common_name_that_the_options_allow_is_signed(self, name: str, lint: Lint):
-        key, text = certificate_profile.make_root(name, 365 * DAY, NOW)
+        key, text = certificate_profile.make_root(
+            [('2.5.4.3', name)], 'ecdsa-p256', 365 * DAY, NOW
+        )
 
         signer = Signer.load(key, text)
-        assert signer.common_name == name
+        assert signer.has_subject([('2.5.4.3', name)])
         assert signer.lives(365 * DAY)
         assert not signer.lives(364 * DAY)
         assert lint(_der(c509.load_pem_x509_certificate(text.encode()))) == set()
@@ -235,7 +239,9 @@ class TestLeaf:
         back: datetime.timedelta,
         make_request: Make,
     ):
-        old = Signer.load(*certificate_profile.make_root('CA', 365 * DAY, NOW - DAY))
+        old = Signer.load(
+            *certificate_profile.make_root(SUBJECT, 'ecdsa-p256', 365 * DAY, NOW - DAY)
+        )
 
         leaf = _sign(old, make_request('a.example'), validity)
 

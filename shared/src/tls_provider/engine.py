@@ -1,7 +1,7 @@
 """Carries decisions out: asks the issuer, checks what came back, and gives the new answers.
 
-One request at a time, inside a budget. Whatever the issuer does, the other requests are served,
-and a certificate that serves stays published until a better one is there.
+Inside a budget, one request at a time or as many as the issuer allows. Whatever it does, the other
+requests are served, and a certificate that serves stays published until a better one is there.
 """
 
 from __future__ import annotations
@@ -10,68 +10,27 @@ import collections
 import dataclasses
 import datetime
 import logging
+import threading
+from concurrent import futures
 from typing import TYPE_CHECKING, TypeVar
 
-from tls_provider import ledger, wire, x509
-from tls_provider.issuer import ErrorCode, Issued, Pending, Rejected, Unavailable
-from tls_provider.ledger import Ledger, Record
-from tls_provider.plan import Ask, Ignore, Keep, Refuse, Withdraw
+from tls_provider import ledger, revocation, wire, x509
+from tls_provider.decision import Ask, Ignore, Keep, Refuse, Withdraw
+from tls_provider.issuer import ErrorCode, Issued, Pending, Rejected, Revoker, Unavailable
+from tls_provider.summary import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
+    from tls_provider.decision import Answer, Decision
     from tls_provider.issuer import Issuer, Outcome, Request
-    from tls_provider.plan import Answer, Decision
+    from tls_provider.ledger import Ledger, Record
+    from tls_provider.summary import Result
 
 logger = logging.getLogger(__name__)
 
 NOTICE = 0.1
 """Share of a certificate's life before its end at which older requirers should renew."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Problem:
-    """A request that is not answered by a certificate of the authority in force, and why."""
-
-    requirer: str
-    message: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Summary:
-    """What a pass came to; counts are of requests."""
-
-    issued: int = 0
-    pending: int = 0
-    refused: int = 0
-    problems: tuple[Problem, ...] = ()
-    first_expiry: int = 0
-    """When the first of the published certificates ends, in seconds since the epoch; 0: none."""
-    asked: int = 0
-    """Requests for which the issuer was asked in this pass."""
-    withdrawn: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """What is to be written after a pass."""
-
-    answers: Mapping[int, wire.Answers]
-    """By relation; a relation that is missing has no answers."""
-    book: Ledger
-    summary: Summary
-
-
-def hold(decisions: Iterable[Decision], generation: str) -> Result:
-    """The result of a pass without an issuer: what is published stands, what left is withdrawn."""
-    tally = _Tally()
-    for decision in decisions:
-        match decision:
-            case Keep() | Withdraw() | Ignore():
-                tally.take(decision)
-            case Ask() | Refuse():
-                raise ValueError('decided with an issuer, to be carried out without one')
-    return tally.result(generation)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,43 +44,72 @@ class Engine:
     budget: datetime.timedelta
     """No request is begun after this time, so that a hook stays short; the rest waits."""
 
-    def carry_out(self, decisions: Iterable[Decision]) -> Result:
-        """The answers and the ledger after the pass."""
+    def carry_out(self, decisions: Iterable[Decision], book: Ledger) -> Result:
+        """The answers and the ledger after the pass; `book` is the ledger before it."""
         decisions = tuple(decisions)
-        answered = self._ask_all([one for one in decisions if isinstance(one, Ask)])
-        tally = _Tally()
+        deadline = self.clock() + self.budget
+        turns = self._ask_all([one for one in decisions if isinstance(one, Ask)], deadline)
+        tally = Tally()
+        leaving: list[tuple[wire.Entry, Record]] = []
         for decision in decisions:
             match decision:
                 case Keep() | Withdraw() | Ignore():
                     tally.take(decision)
                 case Refuse():
-                    answer = self._refused(decision.answer, decision.csr, decision.rejected)
-                    tally.add(decision.relation_id, decision.requirer, answer)
+                    tally.add(decision.relation_id, decision.requirer, self._refused(decision))
                 case Ask():
-                    answer, asked = answered[decision.answer.key]
-                    tally.asked += asked
+                    answer = turns.answers[decision.answer.key]
                     tally.add(decision.relation_id, decision.request.requirer, answer)
-        return tally.result(self.issuer.generation)
+            leaving += self._leaving(decision)
+        tally.asked = turns.asked
+        book = dataclasses.replace(book, generation=self.issuer.generation)
+        if isinstance(self.issuer, Revoker):
+            book = revocation.revoke(self.issuer, book, leaving, self.clock, deadline)
+        return tally.result(book, self.clock())
 
-    def _ask_all(self, asks: list[Ask]) -> dict[str, tuple[Answer, bool]]:
-        """The new answer by key, and whether the issuer was asked for it."""
-        answered: dict[str, tuple[Answer, bool]] = {}
-        deadline = self.clock() + self.budget
-        unavailable: Unavailable | None = None
+    def _leaving(self, decision: Decision) -> list[tuple[wire.Entry, Record]]:
+        """The certificate that a decision gives up and that is to be revoked."""
+        match decision:
+            case Withdraw(entry=entry, record=record):
+                wanted = isinstance(self.issuer, Revoker) and self.issuer.revokes_withdrawn
+                return [(entry, record)] if wanted else []
+            case Ask(answer=answer) | Refuse(answer=answer):
+                if answer.entry is None or not answer.revoke:
+                    return []
+                return [(answer.entry, answer.record)]
+            case Keep() | Ignore():
+                return []
+
+    def _ask_all(self, asks: list[Ask], deadline: datetime.datetime) -> _Turns:
+        """Ask for each in turn, or for several at once where the issuer allows it."""
         # Those that failed least go first: nobody is starved by a request that always takes long.
-        for ask in sorted(asks, key=lambda ask: ask.answer.record.attempts):
+        asks = sorted(asks, key=lambda ask: ask.answer.record.attempts)
+        turns = _Turns(collections.deque(asks))
+        workers = min(self.issuer.capabilities.parallel, len(asks))
+        if workers < 2:
+            self._work(turns, deadline)
+            return turns
+        with futures.ThreadPoolExecutor(workers) as pool:
+            running = [pool.submit(self._work, turns, deadline) for _ in range(workers)]
+        for worker in running:
+            worker.result()
+        return turns
+
+    def _work(self, turns: _Turns, deadline: datetime.datetime) -> None:
+        """Take requests from the queue until it is empty."""
+        while (ask := turns.next()) is not None:
             left = deadline - self.clock()
-            answer, asked = ask.answer, False
-            if unavailable:
-                answer = self._unavailable(answer, ask.request, unavailable)
+            answer = ask.answer
+            if turns.unavailable:
+                answer = self._unavailable(answer, ask.request, turns.unavailable)
             elif left <= datetime.timedelta(0):
-                answer = _noted(answer, 'waits for the next event: this one took its time')
+                waits = 'waits for the next event: this one took its time'
+                answer = dataclasses.replace(answer, record=ledger.noted(answer.record, waits))
             else:
-                outcome, asked = self._issue(ask.request, left), True
+                outcome = self._issue(ask.request, left)
                 answer = self._react(ask.request, answer, outcome)
-                unavailable = outcome if isinstance(outcome, Unavailable) else None
-            answered[answer.key] = answer, asked
-        return answered
+                turns.note(outcome)
+            turns.answers[answer.key] = answer
 
     def _issue(self, request: Request, timeout: datetime.timedelta) -> Outcome | None:
         """The issuer's outcome, None where it broke or gave a certificate for something else."""
@@ -154,12 +142,14 @@ class Engine:
                 )
                 return dataclasses.replace(answer, record=record, refusal=None)
             case Rejected():
-                return self._refused(answer, request.csr.pem, outcome)
+                retry_at = _seconds(outcome.retry_at, ledger.NEVER)
+                record = self._failed(answer.record, outcome.message, retry_at)
+                return self._deny(answer, request.csr.pem, outcome.code, outcome, record)
             case Unavailable():
                 return self._unavailable(answer, request, outcome)
             case None:
                 message = 'the backend gave no usable certificate; see the log'
-                record = ledger.failed(answer.record, message, self.settings, self.clock())
+                record = self._failed(answer.record, message, None)
                 return dataclasses.replace(answer, record=record)
 
     def _issued(self, request: Request, answer: Answer, issued: Issued) -> Answer:
@@ -175,15 +165,27 @@ class Engine:
         record = ledger.issued(certificate, self.issuer.generation)
         return dataclasses.replace(answer, entry=entry, refusal=None, record=record, serves=True)
 
-    def _refused(self, answer: Answer, csr: str, rejected: Rejected) -> Answer:
-        retry_at = _seconds(rejected.retry_at, ledger.NEVER)
-        return self._deny(answer, csr, rejected.code, rejected, retry_at)
+    def _refused(self, decision: Refuse) -> Answer:
+        """The answer to a request that the issuer was not asked for."""
+        answer, rejected = decision.answer, decision.rejected
+        if decision.standing:
+            record = self._failed(answer.record, rejected.message, ledger.NEVER)
+        else:
+            record = ledger.noted(answer.record, rejected.message)
+        return self._deny(answer, decision.csr, rejected.code, rejected, record)
 
     def _unavailable(self, answer: Answer, request: Request, outcome: Unavailable) -> Answer:
         """As a refusal, but the next attempt comes by itself."""
         retry_at = _seconds(outcome.retry_at, None)
+        record = self._failed(answer.record, outcome.message, retry_at, blocked=outcome.blocked)
         code = ErrorCode.SERVER_NOT_AVAILABLE
-        return self._deny(answer, request.csr.pem, code, outcome, retry_at)
+        return self._deny(answer, request.csr.pem, code, outcome, record)
+
+    def _failed(
+        self, record: Record, message: str, retry_at: int | None, *, blocked: bool = False
+    ) -> Record:
+        now = self.clock()
+        return ledger.failed(record, message, self.settings, now, retry_at, blocked=blocked)
 
     def _deny(
         self,
@@ -191,17 +193,40 @@ class Engine:
         csr: str,
         code: ErrorCode,
         outcome: Rejected | Unavailable,
-        retry_at: int | None,
+        record: Record,
     ) -> Answer:
         """A certificate that serves stays; else the refusal is published in place of anything."""
-        record = ledger.failed(
-            answer.record, outcome.message, self.settings, self.clock(), retry_at
-        )
         if answer.serves:
             return dataclasses.replace(answer, record=record)
-        provider = self.issuer.capabilities.provider_type
-        refusal = wire.Refusal(csr, code, outcome.message, outcome.reason, provider)
+        backend = self.issuer.capabilities
+        refusal = wire.Refusal(
+            csr, code, outcome.message, outcome.reason, backend.provider_type, backend.endpoint
+        )
         return dataclasses.replace(answer, entry=None, refusal=refusal, record=record)
+
+
+@dataclasses.dataclass
+class _Turns:
+    """The requests that wait for their turn, and what became of the others; used by threads."""
+
+    queue: collections.deque[Ask]
+    answers: dict[str, Answer] = dataclasses.field(default_factory=dict[str, 'Answer'])
+    """By key of the ledger."""
+    asked: int = 0
+    unavailable: Unavailable | None = None
+    lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
+
+    def next(self) -> Ask | None:
+        """The request whose turn it is."""
+        with self.lock:
+            return self.queue.popleft() if self.queue else None
+
+    def note(self, outcome: Outcome | None) -> None:
+        """Once the backend is out of reach, nobody else waits for it in this pass."""
+        with self.lock:
+            self.asked += 1
+            if isinstance(outcome, Unavailable):
+                self.unavailable = outcome
 
 
 _Default = TypeVar('_Default', int, None)
@@ -209,61 +234,3 @@ _Default = TypeVar('_Default', int, None)
 
 def _seconds(time: datetime.datetime | None, default: _Default) -> int | _Default:
     return int(time.timestamp()) if time else default
-
-
-def _noted(answer: Answer, message: str) -> Answer:
-    return dataclasses.replace(answer, record=dataclasses.replace(answer.record, message=message))
-
-
-@dataclasses.dataclass
-class _Tally:
-    """Collects the answers of a pass, in the order of the decisions."""
-
-    answers: dict[int, list[Answer]] = dataclasses.field(
-        default_factory=lambda: collections.defaultdict(list)
-    )
-    problems: list[Problem] = dataclasses.field(default_factory=list[Problem])
-    asked: int = 0
-    withdrawn: int = 0
-
-    def add(self, relation_id: int, requirer: str, answer: Answer) -> None:
-        self.answers[relation_id].append(answer)
-        if answer.record.message:
-            self.problems.append(Problem(requirer, answer.record.message))
-
-    def take(self, decision: Keep | Withdraw | Ignore) -> None:
-        """What an issuer has no part in."""
-        match decision:
-            case Keep():
-                self.add(decision.relation_id, decision.requirer, decision.answer)
-            case Withdraw():
-                self.withdrawn += 1
-            case Ignore(complaint=complaint):
-                self.problems.append(Problem(complaint.owner, complaint.message))
-
-    def result(self, generation: str) -> Result:
-        every = [answer for answers in self.answers.values() for answer in answers]
-        served = [answer for answer in every if answer.entry and answer.serves]
-        refused = sum(1 for answer in every if answer.refusal)
-        ends = [answer.record.not_after for answer in served]
-        summary = Summary(
-            issued=len(served),
-            pending=len(every) - len(served) - refused,
-            refused=refused,
-            problems=tuple(self.problems),
-            first_expiry=min(ends, default=0),
-            asked=self.asked,
-            withdrawn=self.withdrawn,
-        )
-        records = {answer.key: answer.record for answer in every if answer.record != Record()}
-        published = {
-            relation_id: _published(answers) for relation_id, answers in self.answers.items()
-        }
-        return Result(published, Ledger(generation, records), summary)
-
-
-def _published(answers: list[Answer]) -> wire.Answers:
-    return wire.Answers(
-        tuple(answer.entry for answer in answers if answer.entry),
-        tuple(answer.refusal for answer in answers if answer.refusal),
-    )

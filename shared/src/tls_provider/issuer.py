@@ -28,6 +28,10 @@ class ErrorCode(enum.IntEnum):
     OTHER = 999
 
 
+EVERY = '*'
+"""Stands for all applications in `Capabilities.ca_requests`."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Capabilities:
     """What a backend certifies: published to requirers, and enforced before it is asked."""
@@ -38,12 +42,26 @@ class Capabilities:
     wildcards: bool = True
     subdomains: bool = True
     ca_certificates: bool = False
+    """The backend can certify a CA."""
+    ca_requests: frozenset[str] = frozenset()
+    """Applications that the operator lets have CA certificates; `EVERY` stands for all."""
     allowed_domains: tuple[str, ...] = ()
     """Empty: any."""
+    certificate_limit: int | None = None
+    """Certificates in one relation, issued and outstanding; None: no limit. Not published."""
+    parallel: int = 1
+    """Requests that may be asked at once, each in a thread: more than one only where the backend
+    waits for somebody else. Not published."""
+    endpoint: str = ''
+    """Address of the authority, named in refusals; not part of `capabilities` on the wire."""
     name_kinds: frozenset[NameKind] = frozenset({NameKind.DNS, NameKind.IP})
     """Kinds of names beyond those that the interface can express; not published."""
     key_algorithms: frozenset[str] = frozenset({'rsa', 'ecdsa-p256', 'ecdsa-p384'})
     """As in `x509.Key.algorithm`; not published."""
+
+    def certifies_ca_for(self, application: str) -> bool:
+        """Whether an application gets a CA certificate when it asks for one."""
+        return self.ca_certificates and not self.ca_requests.isdisjoint({application, EVERY})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +72,12 @@ class Request:
     is_ca: bool
     """The requirer asks for a CA certificate. What the CSR itself says of this is ignored."""
     requirer: str
-    """`kafka/0` for a unit's request, `kafka` for an application's. For texts only."""
+    """`kafka/0` for a unit's request, `kafka` for an application's."""
+
+    @property
+    def application(self) -> str:
+        """The application of the requirer; across models it is the name that Juju made up."""
+        return self.requirer.partition('/')[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +120,8 @@ class Unavailable:
     message: str
     reason: str = ''
     retry_at: datetime.datetime | None = None
+    blocked: bool = False
+    """It does not pass by itself: the operator of this application must act."""
 
 
 Outcome = Issued | Pending | Rejected | Unavailable
@@ -139,8 +164,12 @@ class Issuer(Protocol):
         ...
 
     @property
-    def trust_anchors(self) -> tuple[Certificate, ...]:
-        """What clients should trust, newest first; more than one during a rotation."""
+    def trust_anchors(self) -> tuple[str, ...]:
+        """What clients should trust, as PEM texts of one certificate each.
+
+        Newest first; more than one during a rotation. Texts, because they are compared and
+        published in every pass and none of them has to be parsed for that.
+        """
         ...
 
     def issue(self, request: Request, *, timeout: datetime.timedelta) -> Outcome:
@@ -155,6 +184,16 @@ class Issuer(Protocol):
 class Revoker(Protocol):
     """An issuer whose authority can revoke."""
 
-    def revoke(self, certificate: Certificate, *, timeout: datetime.timedelta) -> None:
-        """Revoke a certificate at its authority; safe to repeat."""
+    @property
+    def revokes_withdrawn(self) -> bool:
+        """Whether a certificate is to be revoked when its request leaves."""
+        ...
+
+    def revoke(
+        self, certificate: Certificate, *, timeout: datetime.timedelta
+    ) -> Unavailable | None:
+        """Revoke a certificate at its authority; safe to repeat.
+
+        None: it is revoked, or the authority does not know it. `Unavailable`: tried again later.
+        """
         ...

@@ -3,7 +3,11 @@
 The databags are the database of certificates. The ledger adds what cannot be read there without
 parsing: dates and authority of what was issued, attempts and when to try again, and under which
 settings a refusal stands. It may be lost: then it is made again from the published certificates.
-The size is bounded by the live requests: a record of a request that left is not carried over.
+
+The size is bounded. A record, 400 bytes at most, lives as long as its request, and requests are
+bounded by the room for their answers (`wire.MAX_ANSWERS`). Of certificates that are still to be
+revoked there are `MAX_REVOCATIONS` at most, 2 KB each, and of those that were revoked
+`MAX_REVOKED`, 100 bytes each; both lists lose what has ended by itself.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     import datetime
@@ -25,6 +29,10 @@ earlier, at 0.9 by default and at 0.95 at the latest, with a new request; this s
 new request is the old one, byte for byte."""
 NEVER = 1 << 40
 """The `retry_at` of a refusal that is final while the settings are the same."""
+MAX_MESSAGE = 200
+"""Characters of a message that are kept."""
+MAX_REVOCATIONS = 200
+MAX_REVOKED = 2000
 
 BACKOFF = (1, 5, 15, 60, 120, 240)
 """Minutes to wait after the first, second, ... failed attempt; the last value from then on.
@@ -43,6 +51,8 @@ class Record:
     """The authority that issued the published certificate."""
     is_ca: bool = False
     """The published certificate is a CA certificate."""
+    serial: str = ''
+    """Of the published certificate, in hexadecimal digits."""
     not_after: int = 0
     renew_at: int = 0
     attempts: int = 0
@@ -53,6 +63,8 @@ class Record:
     """The settings at the last attempt; when they change, the next attempt is due at once."""
     message: str = ''
     """What the last attempt came to, for the status; empty after a success."""
+    blocked: bool = False
+    """The last attempt failed for something that the operator of this application must mend."""
 
     def waits(self, settings: str, now: int) -> bool:
         """Whether it is too early for another attempt."""
@@ -60,12 +72,40 @@ class Record:
 
 
 @dataclasses.dataclass(frozen=True)
+class Revocation:
+    """A certificate that is to be revoked at its authority, which has not been reached yet."""
+
+    certificate: str
+    """PEM."""
+    generation: str
+    """The authority that issued it, empty where that is not known."""
+    not_after: int
+    attempts: int = 0
+    retry_at: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Revoked:
+    """A certificate that was revoked and has not ended."""
+
+    serial: str
+    """In hexadecimal digits."""
+    generation: str
+    """As in `Revocation`."""
+    revoked_at: int
+    not_after: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Ledger:
-    """All records of an application, by `key`."""
+    """All that an application remembers of its requests."""
 
     generation: str = ''
     """The last authority in force; not empty once anything could have been issued."""
     records: Mapping[str, Record] = dataclasses.field(default_factory=dict[str, Record])
+    """By `key`."""
+    to_revoke: tuple[Revocation, ...] = ()
+    revoked: tuple[Revoked, ...] = ()
     problems: str = ''
     """Fingerprint of the problems that were logged last, so that the same are not logged again."""
 
@@ -89,6 +129,7 @@ def described(record: Record, certificate: Certificate, generation: str) -> Reco
         record,
         generation=generation,
         is_ca=certificate.is_ca,
+        serial=f'{certificate.serial:x}',
         not_after=end,
         renew_at=start + int((end - start) * RENEW_AT),
     )
@@ -100,36 +141,72 @@ def failed(
     settings: str,
     now: datetime.datetime,
     retry_at: int | None = None,
+    *,
+    blocked: bool = False,
 ) -> Record:
     """The record after an attempt without a certificate; None takes the time from `BACKOFF`.
 
     A final refusal that is given again changes nothing, so that nothing has to be written.
     """
+    message = message[:MAX_MESSAGE]
     last = (record.retry_at, record.tried_under, record.message)
     if retry_at == NEVER and last == (NEVER, settings, message):
         return record
-    wait = 60 * BACKOFF[min(record.attempts, len(BACKOFF) - 1)]
+    wait = backoff(record.attempts)
     return dataclasses.replace(
         record,
         attempts=record.attempts + 1,
         retry_at=int(now.timestamp()) + wait if retry_at is None else retry_at,
         tried_under=settings,
         message=message,
+        blocked=blocked,
+    )
+
+
+def noted(record: Record, message: str) -> Record:
+    """The record with a message, to be judged anew at the next event."""
+    return dataclasses.replace(
+        record, retry_at=0, tried_under='', message=message[:MAX_MESSAGE], blocked=False
+    )
+
+
+def backoff(attempts: int) -> int:
+    """Seconds to wait after a failed attempt, by the number of those before it."""
+    return 60 * BACKOFF[min(attempts, len(BACKOFF) - 1)]
+
+
+def later(revocation: Revocation, now: datetime.datetime, retry_at: int | None) -> Revocation:
+    """A revocation after an attempt that failed; None takes the time from `BACKOFF`."""
+    wait = int(now.timestamp()) + backoff(revocation.attempts)
+    return dataclasses.replace(
+        revocation,
+        attempts=revocation.attempts + 1,
+        retry_at=wait if retry_at is None else retry_at,
+    )
+
+
+def current(book: Ledger, now: datetime.datetime) -> Ledger:
+    """The ledger without what has ended, and with no more than is kept of the rest."""
+    second = int(now.timestamp())
+    to_revoke = [one for one in book.to_revoke if one.not_after >= second]
+    revoked = [one for one in book.revoked if one.not_after >= second]
+    return dataclasses.replace(
+        book,
+        to_revoke=tuple(to_revoke[-MAX_REVOCATIONS:]),
+        revoked=tuple(revoked[-MAX_REVOKED:]),
     )
 
 
 def dumps(ledger: Ledger) -> str:
     """A text that `loads` reads; fields with their default are left out."""
-    blank = dataclasses.asdict(Record())
-    records = {
-        name: {
-            field: value
-            for field, value in dataclasses.asdict(record).items()
-            if value != blank[field]
-        }
-        for name, record in ledger.records.items()
+    fields: dict[str, object] = {
+        'generation': ledger.generation,
+        'records': {name: _fields(record) for name, record in ledger.records.items()},
     }
-    fields: dict[str, object] = {'generation': ledger.generation, 'records': records}
+    if ledger.to_revoke:
+        fields['to_revoke'] = [dataclasses.asdict(one) for one in ledger.to_revoke]
+    if ledger.revoked:
+        fields['revoked'] = [dataclasses.asdict(one) for one in ledger.revoked]
     if ledger.problems:
         fields['problems'] = ledger.problems
     return json.dumps(fields, sort_keys=True)
@@ -145,17 +222,46 @@ def loads(text: str) -> Ledger:
     generation, problems = fields.get('generation'), fields.get('problems')
     return Ledger(
         generation if isinstance(generation, str) else '',
-        {name: _record(_object(item)) for name, item in _object(fields.get('records')).items()},
+        {
+            name: _typed(Record(), _object(item))
+            for name, item in _object(fields.get('records')).items()
+        },
+        tuple(
+            one
+            for item in _list(fields.get('to_revoke'))
+            if (one := _typed(Revocation('', '', 0), _object(item))).certificate
+        ),
+        tuple(
+            one
+            for item in _list(fields.get('revoked'))
+            if (one := _typed(Revoked('', '', 0, 0), _object(item))).serial
+        ),
         problems if isinstance(problems, str) else '',
     )
+
+
+_BLANK = dataclasses.asdict(Record())
+_Row = TypeVar('_Row', Record, Revocation, Revoked)
+
+
+def _fields(record: Record) -> dict[str, object]:
+    return {field: value for field in _BLANK if (value := getattr(record, field)) != _BLANK[field]}
 
 
 def _object(value: object) -> dict[str, object]:
     return cast('dict[str, object]', value) if isinstance(value, dict) else {}
 
 
-def _record(item: dict[str, object]) -> Record:
-    """A record with every field of the right type, defaults for the others."""
-    blank = dataclasses.asdict(Record())
-    fields = {name: value for name, value in item.items() if type(value) is type(blank.get(name))}
-    return dataclasses.replace(Record(), **cast('dict[str, str]', fields))
+def _list(value: object) -> list[object]:
+    return cast('list[object]', value) if isinstance(value, list) else []
+
+
+def _typed(blank: _Row, item: dict[str, object]) -> _Row:
+    """The row with every field of the item that has the right type."""
+    known = vars(blank)
+    fields = {
+        name: value
+        for name, value in item.items()
+        if name in known and type(value) is type(known[name])
+    }
+    return dataclasses.replace(blank, **cast('dict[str, Any]', fields))

@@ -7,15 +7,17 @@ answered and whose answer stands is recognised by its text: nothing is parsed fo
 from __future__ import annotations
 
 import dataclasses
-import datetime
 from typing import TYPE_CHECKING
 
-from tls_provider import ledger, policy, wire, x509
+from tls_provider import ledger, policy, quota, wire, x509
+from tls_provider.decision import Answer, Ask, Ignore, Keep, Refuse, Withdraw
 from tls_provider.issuer import ErrorCode, Rejected, Request
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Callable, Iterable, Iterator
 
+    from tls_provider.decision import Decision
     from tls_provider.ledger import Ledger, Record
 
 
@@ -36,69 +38,20 @@ class Authority:
     generation: str
     settings: str
     rules: tuple[policy.Rule, ...]
+    limit: int | None
+    """Certificates in one relation; None: no limit."""
     anchors: Callable[[], frozenset[str]]
     """Fingerprints of the trust anchors; called only for certificates that the ledger lacks."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Answer:
-    """What is published and known for one request."""
+class Orders:
+    """What an operator wants besides, by keys of the ledger."""
 
-    entry: wire.Entry | None
-    refusal: wire.Refusal | None
-    record: Record
-    key: str
-    """Of the ledger."""
-    serves: bool
-    """The entry holds a certificate of the kind that was asked for, in force and not revoked."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Keep:
-    """The answer stands as it is, also where it is none: there is nothing to do now."""
-
-    relation_id: int
-    requirer: str
-    answer: Answer
-
-
-@dataclasses.dataclass(frozen=True)
-class Ask:
-    """The issuer is to be asked; until it has answered, the answer stands."""
-
-    relation_id: int
-    request: Request
-    answer: Answer
-
-
-@dataclasses.dataclass(frozen=True)
-class Refuse:
-    """The request is unusable or breaks a rule."""
-
-    relation_id: int
-    requirer: str
-    csr: str
-    rejected: Rejected
-    answer: Answer
-
-
-@dataclasses.dataclass(frozen=True)
-class Withdraw:
-    """The request of a published certificate has left."""
-
-    relation_id: int
-    entry: wire.Entry
-
-
-@dataclasses.dataclass(frozen=True)
-class Ignore:
-    """Something that cannot be answered on the wire; it is named in log and status."""
-
-    relation_id: int
-    complaint: wire.Complaint
-
-
-Decision = Keep | Ask | Refuse | Withdraw | Ignore
+    retry: frozenset[str] = frozenset()
+    """Ask now, however long these should wait."""
+    revoke: frozenset[str] = frozenset()
+    """Replace the certificates of these, and revoke them at their authority."""
 
 
 def plan(
@@ -106,12 +59,13 @@ def plan(
     book: Ledger,
     authority: Authority | None,
     now: datetime.datetime,
+    orders: Orders | None = None,
 ) -> tuple[Decision, ...]:
     """One decision for each distinct request, and one for each certificate without a request.
 
     Without an authority (the issuer is not ready) the answers stand as they are.
     """
-    planner = _Planner(book, authority, int(now.timestamp()))
+    planner = _Planner(book, authority, int(now.timestamp()), orders or Orders())
     return tuple(
         decision for relation in relations for decision in planner.plan_relation(relation)
     )
@@ -122,14 +76,13 @@ class _Planner:
     book: Ledger
     authority: Authority | None
     now: int
+    orders: Orders
 
     def plan_relation(self, relation: Relation) -> Iterator[Decision]:
         for complaint in relation.complaints:
             yield Ignore(relation.id, complaint)
         entries = {entry.csr: entry for entry in relation.published.entries}
         refusals = {refusal.csr: refusal for refusal in relation.published.refusals}
-        room = wire.MAX_ANSWERS - sum(map(wire.size, entries.values()))
-        room -= sum(map(wire.refusal_size, refusals))
         wanted: dict[str, wire.Submission] = {}
         # What is flawed goes first, for it tells of a key that must not be certified. A leaf goes
         # before a CA certificate where one request is submitted as both.
@@ -138,43 +91,28 @@ class _Planner:
             if first.is_ca != submission.is_ca:
                 message = 'the same request is submitted with and without ca; the leaf is issued'
                 yield Ignore(relation.id, wire.Complaint(submission.owner, message))
+        decisions: list[Decision] = []
         for submission in wanted.values():
             entry, refusal = entries.pop(submission.csr, None), refusals.get(submission.csr)
             answer = self._answer(relation.id, submission, entry, refusal)
-            decision, needed = self._fit(self._decide(relation.id, submission, answer), room)
-            room -= needed
-            yield decision
+            decisions.append(self._decide(relation.id, submission, answer))
         unreadable = any(complaint.unreadable for complaint in relation.complaints)
         for csr, entry in entries.items():
+            unclaimed = self._unclaimed(relation.id, csr)
             if unreadable:  # its request may be in what cannot be read
-                yield Keep(relation.id, '', self._unclaimed(relation.id, csr, entry))
+                answer = self._answer(relation.id, unclaimed, entry, None)
+                decisions.append(Keep(relation.id, '', csr, answer))
             else:
-                yield Withdraw(relation.id, entry)
+                key = ledger.key(relation.id, csr, unclaimed.is_ca)
+                record = self.book.records.get(key, ledger.Record())
+                decisions.append(Withdraw(relation.id, entry, record))
+        limit = self.authority.limit if self.authority else None
+        yield from quota.limited(decisions, limit)
 
-    def _fit(self, decision: Decision, room: int) -> tuple[Decision, int]:
-        """The decision, or another one if its answer would not fit, and the room that it takes."""
-        message = 'too many requests in this relation; remove some'
-        if isinstance(decision, Ask) and decision.answer.entry is None:
-            csr, requirer = decision.request.csr.pem, decision.request.requirer
-            if (needed := wire.expected_size(csr)) <= room:
-                return decision, needed
-            retry_at = datetime.datetime.fromtimestamp(self.now + 900, datetime.timezone.utc)
-            rejected = Rejected(ErrorCode.OTHER, message, retry_at=retry_at)
-            decision = Refuse(decision.relation_id, requirer, csr, rejected, decision.answer)
-        if isinstance(decision, Refuse) and not (
-            decision.answer.refusal or decision.answer.serves
-        ):
-            if (needed := wire.refusal_size(decision.csr)) <= room:
-                return decision, needed
-            complaint = wire.Complaint(decision.requirer, decision.rejected.message)
-            return Ignore(decision.relation_id, complaint), 0
-        return decision, 0
-
-    def _unclaimed(self, relation_id: int, csr: str, entry: wire.Entry) -> Answer:
-        """A certificate of which nobody says any more whether it is a CA certificate."""
-        leaf, ca = (wire.Submission(csr, is_ca, '') for is_ca in (False, True))
-        known = ledger.key(relation_id, csr, True) in self.book.records
-        return self._answer(relation_id, ca if known else leaf, entry, None)
+    def _unclaimed(self, relation_id: int, csr: str) -> wire.Submission:
+        """The request of a certificate that nobody submits; what it was for is in the ledger."""
+        is_ca = ledger.key(relation_id, csr, True) in self.book.records
+        return wire.Submission(csr, is_ca, '')
 
     def _answer(
         self,
@@ -189,16 +127,17 @@ class _Planner:
         if entry and not record.generation:
             adopted = self._adopt(entry, record)
             entry, record = (entry, adopted) if adopted else (None, record)
+        revoke = entry is not None and key in self.orders.revoke
         serves = (
             entry is not None
-            and not entry.revoked
+            and not (entry.revoked or revoke)
             and record.is_ca == submission.is_ca
             and self.now <= record.not_after
         )
-        return Answer(entry, None if entry else refusal, record, key, serves)
+        return Answer(entry, None if entry else refusal, record, key, serves, revoke)
 
     def _decide(self, relation_id: int, submission: wire.Submission, answer: Answer) -> Decision:
-        keep = Keep(relation_id, submission.owner, answer)
+        keep = Keep(relation_id, submission.owner, submission.csr, answer)
         authority, record = self.authority, answer.record
         if authority is None:
             return keep
@@ -207,7 +146,8 @@ class _Planner:
             return keep
         # A final refusal that is not published, or no longer, has to be given again.
         lost = record.retry_at == ledger.NEVER and not answer.serves and not answer.refusal
-        if record.waits(authority.settings, self.now) and not lost:
+        ordered = answer.key in self.orders.retry or answer.revoke
+        if record.waits(authority.settings, self.now) and not (lost or ordered):
             return keep
         try:
             csr = x509.parse_request(submission.csr)

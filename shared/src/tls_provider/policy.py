@@ -84,7 +84,13 @@ def _ca(request: Request, capabilities: Capabilities) -> Rejected | None:
     if not request.is_ca:
         return None
     if not capabilities.ca_certificates:
-        return _other('CA certificates are not issued here')
+        return _other('CA certificates are not issued here; use another provider for them')
+    if not capabilities.certifies_ca_for(request.application):
+        application = x509.printable(request.application, 40)
+        return _other(
+            f'CA certificates are not issued to {application}; '
+            'it has to be named in option allow-ca-requests of the provider'
+        )
     if not request.csr.subject:
         return _other('a CA certificate needs a subject; give the request a common name')
     return None
@@ -182,7 +188,9 @@ def _dns_name(name: x509.Name, capabilities: Capabilities) -> Rejected | None:
     host = name.value.removeprefix('*.')
     if '*' in name.value:
         if not capabilities.wildcards:
-            return Rejected(ErrorCode.WILDCARD_NOT_ALLOWED, f'{name}: no wildcards here')
+            return Rejected(
+                ErrorCode.WILDCARD_NOT_ALLOWED, f'{name}: no wildcards here; ask for each name'
+            )
         if '*' in host or '.' not in host:
             return Rejected(
                 ErrorCode.WILDCARD_NOT_ALLOWED,
@@ -191,7 +199,8 @@ def _dns_name(name: x509.Name, capabilities: Capabilities) -> Rejected | None:
     if not x509.is_host_name(host):
         return _domain(f'"{name}" is not a valid DNS name')
     if capabilities.allowed_domains and not _within(host, capabilities):
-        return _domain(f'{name} is outside {", ".join(capabilities.allowed_domains)}')
+        allowed = x509.printable(', '.join(capabilities.allowed_domains), 80)
+        return _domain(f'{name} is outside the allowed domains: {allowed}')
     return None
 
 

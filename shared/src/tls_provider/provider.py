@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, cast
 
 import ops
 
-from tls_provider import ledger, policy, status, wire, x509
-from tls_provider.engine import Engine, Result, hold
+from tls_provider import databag, ledger, policy, status, transfer, wire, x509
+from tls_provider.decision import Keep
+from tls_provider.engine import Engine
 from tls_provider.issuer import NotReady
 from tls_provider.ledger import Ledger
 from tls_provider.plan import Authority, Relation, plan
+from tls_provider.summary import Result, hold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from tls_provider.issuer import Issuer
+    from tls_provider.plan import Orders
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +48,7 @@ class Provider(ops.Object):
         issuer: Callable[[], Issuer | NotReady],
         rules: tuple[policy.Rule, ...] = (),
         relation: str = 'certificates',
+        trust_relations: Sequence[str] = ('send-ca-cert',),
         peers: str = 'peers',
         refresh_on: Iterable[ops.BoundEvent] = (),
     ):
@@ -55,6 +59,7 @@ class Provider(ops.Object):
             issuer: Called once in a pass of the leader, never on other units.
             rules: Rules of the charm, after those that follow from the issuer's capabilities.
             relation: Endpoint that provides `tls-certificates`.
+            trust_relations: Endpoints that provide `certificate_transfer`.
             peers: Peer relation, whose application databag holds the ledger.
             refresh_on: Further events of the charm that should run a pass.
 
@@ -63,15 +68,19 @@ class Provider(ops.Object):
 
         """
         super().__init__(charm, f'tls-provider-{relation}')
-        endpoint = charm.meta.provides.get(relation)
-        if endpoint is None or endpoint.interface_name != 'tls-certificates':
-            raise ValueError(f'the charm does not provide tls-certificates as {relation}')
+        interfaces = {relation: 'tls-certificates'}
+        interfaces |= dict.fromkeys(trust_relations, 'certificate_transfer')
+        for name, interface in interfaces.items():
+            endpoint = charm.meta.provides.get(name)
+            if endpoint is None or endpoint.interface_name != interface:
+                raise ValueError(f'the charm does not provide {interface} as {name}')
         if peers not in charm.meta.peers:
             raise ValueError(f'the charm has no peer relation {peers}')
         self._charm = charm
         self._issuer = issuer
         self._rules = rules
         self._endpoint = relation
+        self._trust_endpoints = tuple(trust_relations)
         self._peers = peers
         self._state: Result | NotReady | None = None
         on = charm.on
@@ -88,6 +97,8 @@ class Provider(ops.Object):
             on.start,
             on.update_status,
             on.upgrade_charm,
+            *(on[name].relation_created for name in trust_relations),
+            *(on[name].relation_changed for name in trust_relations),
             *refresh_on,
         ):
             self.framework.observe(event, self._on_event)
@@ -103,56 +114,79 @@ class Provider(ops.Object):
             return False
         relations = self.model.relations[self._endpoint]
         published = (wire.read_answers(one.data[self._charm.app]).entries for one in relations)
-        return bool(self._read_ledger().generation) or any(published)
+        return bool(self.ledger().generation) or any(published)
 
-    def reconcile(self) -> None:
-        """Run a pass; does nothing on a unit that is not the leader."""
+    def requests(self) -> tuple[Keep, ...]:
+        """Every request with its answer as it stands; for the leader."""
+        decisions = plan(self._read_all(), self.ledger(), None, _now())
+        return tuple(decision for decision in decisions if isinstance(decision, Keep))
+
+    def reconcile(self, orders: Orders | None = None) -> Result | NotReady | None:
+        """Run a pass and give what it came to; None on a unit that is not the leader."""
         if not self._charm.unit.is_leader():
-            return
+            for endpoint in self._trust_endpoints:
+                transfer.retire(self._charm, endpoint)
+            return None
         peers = self.model.get_relation(self._peers)
         if peers is None:
             self._state = NotReady('waits for the peer relation', blocked=False)
-            return
+            return self._state
         issuer = self._issuer()
-        book = self._read_ledger()
-        relations = [one for one in self.model.relations[self._endpoint] if one.active]
-        read = [self._read(relation) for relation in relations]
+        book = self.ledger()
+        read = self._read_all()
         if isinstance(issuer, NotReady):
-            result = hold(plan(read, book, None, _now()), book.generation)
-            capabilities: dict[str, str] = {}
+            result = hold(plan(read, book, None, _now()), book, _now())
         else:
             settings = _settings(issuer)
-            decisions = plan(read, book, self._authority(issuer, settings), _now())
-            result = Engine(issuer, settings, _now, BUDGET).carry_out(decisions)
-            capabilities = wire.write_capabilities(issuer.capabilities)
-        for relation in relations:
-            answers = result.answers.get(relation.id, wire.Answers())
-            self._write(relation, wire.write_answers(answers) | capabilities)
+            decisions = plan(read, book, self._authority(issuer, settings), _now(), orders)
+            result = Engine(issuer, settings, _now, BUDGET).carry_out(decisions, book)
+            for endpoint in self._trust_endpoints:
+                transfer.publish(self._charm, endpoint, issuer.trust_anchors)
+        for relation in self._relations():
+            values = wire.write_answers(result.answers.get(relation.id, wire.Answers()))
+            if not isinstance(issuer, NotReady):
+                app = databag.remote_application(relation)
+                values |= wire.write_capabilities(issuer.capabilities, app.name if app else '')
+            databag.write(relation.data[self._charm.app], values)
         problems = _log(result, book.problems)
         new_book = dataclasses.replace(result.book, problems=problems)
-        self._write(peers, {_LEDGER: ledger.dumps(new_book)})
+        databag.write(peers.data[self._charm.app], {_LEDGER: ledger.dumps(new_book)})
         self._state = issuer if isinstance(issuer, NotReady) else result
+        return self._state
+
+    def ledger(self) -> Ledger:
+        """What is remembered of the requests; for the leader."""
+        peers = self.model.get_relation(self._peers)
+        if peers is None:
+            return Ledger()
+        return ledger.loads(peers.data[self._charm.app].get(_LEDGER, ''))
 
     def _authority(self, issuer: Issuer, settings: str) -> Authority:
         def anchors() -> frozenset[str]:
             try:
-                return frozenset(anchor.fingerprint for anchor in issuer.trust_anchors)
+                return frozenset(map(x509.fingerprint_of, issuer.trust_anchors))
             except x509.Malformed:  # what is damaged there shows when it is to sign
                 return frozenset()
 
         return Authority(
             generation=issuer.generation,
             settings=settings,
+            limit=issuer.capabilities.certificate_limit,
             rules=(*policy.rules(issuer.capabilities), *self._rules),
             anchors=anchors,
         )
+
+    def _relations(self) -> list[ops.Relation]:
+        return [one for one in self.model.relations[self._endpoint] if one.active]
+
+    def _read_all(self) -> list[Relation]:
+        return [self._read(relation) for relation in self._relations()]
 
     def _read(self, relation: ops.Relation) -> Relation:
         owners: list[ops.Unit | ops.Application] = sorted(
             relation.units, key=lambda unit: unit.name
         )
-        app = cast('ops.Application | None', relation.app)  # absent in some cross-model relations
-        if app is not None:
+        if (app := databag.remote_application(relation)) is not None:
             owners.append(app)
         submissions: list[wire.Submission] = []
         complaints: list[wire.Complaint] = []
@@ -163,19 +197,6 @@ class Provider(ops.Object):
         published = wire.read_answers(relation.data[self._charm.app])
         return Relation(relation.id, tuple(submissions), tuple(complaints), published)
 
-    def _read_ledger(self) -> Ledger:
-        peers = self.model.get_relation(self._peers)
-        if peers is None:
-            return Ledger()
-        return ledger.loads(peers.data[self._charm.app].get(_LEDGER, ''))
-
-    def _write(self, relation: ops.Relation, data: dict[str, str]) -> None:
-        """One write where a text differs, none where all are equal: each wakes every requirer."""
-        databag = relation.data[self._charm.app]
-        changed = {key: text for key, text in data.items() if databag.get(key, '') != text}
-        if changed:
-            databag.update(changed)
-
     def _on_event(self, _: ops.EventBase) -> None:
         self.reconcile()
 
@@ -185,6 +206,8 @@ class Provider(ops.Object):
                 event.add_status(ops.BlockedStatus(message))
             case NotReady(message=message):
                 event.add_status(ops.WaitingStatus(message))
+            case Result(summary=summary) if text := status.blocked(summary):
+                event.add_status(ops.BlockedStatus(text))
             case Result(summary=summary):
                 event.add_status(ops.ActiveStatus(status.message(summary)))
             case None if not self._charm.unit.is_leader():
@@ -213,5 +236,10 @@ def _now() -> datetime.datetime:
 
 
 def _settings(issuer: Issuer) -> str:
-    """A short fingerprint of the issuer's settings and of the version of the rules."""
-    return hashlib.sha256(f'{RULES_VERSION} {issuer.settings}'.encode()).hexdigest()[:16]
+    """A short fingerprint of all that an answer depends on, the version of the rules included."""
+    capabilities: dict[str, object] = {
+        name: sorted(cast('frozenset[str]', value)) if isinstance(value, frozenset) else value
+        for name, value in vars(issuer.capabilities).items()
+    }
+    text = f'{RULES_VERSION} {capabilities} {issuer.settings}'
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from typing import TYPE_CHECKING
 
 import ops
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+logger = logging.getLogger(__name__)
+
+_PRUNED = 'Revisions up to {} are removed.'
 
 
 class Unreadable(Exception):
@@ -17,14 +23,18 @@ class Unreadable(Exception):
 class AppSecret(ops.Object):
     """A secret of the application. Every unit may load it; only the leader stores.
 
-    A revision that was replaced is removed as soon as Juju says that nobody reads it any more: no
-    old key stays readable.
+    No old key stays readable: the revision that a new one replaces is removed in the same hook,
+    and those that somebody else left, one in each update-status. Juju removes one revision of a
+    secret in a hook. How far that is done stands in the secret's description.
     """
 
     def __init__(self, charm: ops.CharmBase, label: str):
         super().__init__(charm, f'secret-{label}')
+        self._charm = charm
         self._label = label
+        self.framework.observe(charm.on.secret_changed, self._on_secret_changed)
         self.framework.observe(charm.on.secret_remove, self._on_secret_remove)
+        self.framework.observe(charm.on.update_status, self._on_update_status)
 
     def load(self) -> dict[str, str] | None:
         """The latest content; None where there is no such secret. Raises `Unreadable`."""
@@ -41,9 +51,55 @@ class AppSecret(ops.Object):
             secret = self.model.get_secret(label=self._label)
         except ops.SecretNotFoundError:
             self.model.app.add_secret(dict(content), label=self._label)
-        else:
-            secret.set_content(dict(content))
+            return
+        info = secret.get_info()
+        secret.set_content(dict(content))
+        secret.get_content(refresh=True)  # this unit itself lets go of the one before
+        self._remove(secret, info.revision)
+        if _pruned(info) == info.revision - 1:
+            secret.set_info(description=_PRUNED.format(info.revision))
+
+    def delete(self) -> None:
+        """Remove the secret with all its revisions, if it is there."""
+        try:
+            self.model.get_secret(label=self._label).remove_all_revisions()
+        except ops.SecretNotFoundError:
+            return
+
+    def _on_update_status(self, _: ops.UpdateStatusEvent) -> None:
+        """Remove the oldest of the revisions that are left."""
+        if not self._charm.unit.is_leader():
+            return
+        try:
+            secret = self.model.get_secret(label=self._label)
+            info = secret.get_info()
+        except ops.ModelError:  # missing or not readable: whoever loads it says so
+            return
+        oldest = _pruned(info) + 1
+        if oldest < info.revision:
+            self._remove(secret, oldest)
+            secret.set_info(description=_PRUNED.format(oldest))
+
+    def _on_secret_changed(self, event: ops.SecretChangedEvent) -> None:
+        """Let go of the revision before; as long as a unit holds on to one, Juju keeps it."""
+        if event.secret.label == self._label:
+            try:
+                event.secret.get_content(refresh=True)
+            except ops.ModelError as error:
+                logger.warning('secret %s cannot be read: %s', self._label, error)
 
     def _on_secret_remove(self, event: ops.SecretRemoveEvent) -> None:
         if event.secret.label == self._label:
-            event.remove_revision()
+            self._remove(event.secret, event.revision)
+
+    def _remove(self, secret: ops.Secret, revision: int) -> None:
+        try:
+            secret.remove_revision(revision)
+        except ops.ModelError as error:  # it is gone already
+            logger.info('revision %d of secret %s: %s', revision, self._label, error)
+
+
+def _pruned(info: ops.SecretInfo) -> int:
+    """The revision up to which all are removed; 0: none is."""
+    match = re.fullmatch(_PRUNED.format(r'(\d+)'), info.description or '')
+    return int(match[1]) if match else 0

@@ -31,6 +31,7 @@ MAX_ANSWERS = 8 << 20
 Over its limit the whole hook would fail, for every relation."""
 
 _REQUESTS = 'certificate_signing_requests'
+_OPTIONAL_ERROR_FIELDS = ('reason', 'provider', 'endpoint')
 _RETIRED_KEYS = frozenset(
     {
         'unit_name',
@@ -89,6 +90,7 @@ class Refusal:
     message: str
     reason: str = ''
     provider: str = ''
+    endpoint: str = ''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,13 +190,13 @@ def write_answers(answers: Answers) -> dict[str, str]:
     }
 
 
-def write_capabilities(capabilities: Capabilities) -> dict[str, str]:
-    """The value of `capabilities`, as library generations from 1.10 read it."""
+def write_capabilities(capabilities: Capabilities, application: str) -> dict[str, str]:
+    """The value of `capabilities` for an application, as libraries from 1.10 read it."""
     fields: dict[str, object] = {
         'supports_ip_sans': capabilities.ip_sans,
         'supports_wildcard_dns': capabilities.wildcards,
         'supports_subdomain': capabilities.subdomains,
-        'supports_ca_certificates': capabilities.ca_certificates,
+        'supports_ca_certificates': capabilities.certifies_ca_for(application),
         'provider_type': capabilities.provider_type,
     }
     if capabilities.allowed_domains:
@@ -208,11 +210,8 @@ def _error(refusal: Refusal) -> dict[str, object]:
     except ValueError:
         name = ErrorCode.OTHER.name.lower()
     error: dict[str, object] = {'code': refusal.code, 'name': name, 'message': refusal.message}
-    if refusal.reason:
-        error['reason'] = refusal.reason
-    if refusal.provider:
-        error['provider'] = refusal.provider
-    return error
+    optional = {field: getattr(refusal, field) for field in _OPTIONAL_ERROR_FIELDS}
+    return error | {field: text for field, text in optional.items() if text}
 
 
 def _load_list(text: str) -> list[object] | None:
@@ -278,11 +277,6 @@ def _read_refusal(item: object) -> Refusal | None:
     code, message = details.get('code'), details.get('message')
     if not isinstance(code, int) or isinstance(code, bool) or not isinstance(message, str):
         return None
-    reason, provider = details.get('reason'), details.get('provider')
-    return Refusal(
-        csr=csr,
-        code=int(code),
-        message=message,
-        reason=reason if isinstance(reason, str) else '',
-        provider=provider if isinstance(provider, str) else '',
-    )
+    texts = {field: details.get(field) for field in _OPTIONAL_ERROR_FIELDS}
+    optional = {field: text for field, text in texts.items() if isinstance(text, str)}
+    return Refusal(csr, int(code), message, **optional)

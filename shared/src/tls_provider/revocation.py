@@ -1,0 +1,82 @@
+"""Revocation at the authority: what the ledger lists is tried until it is done or has ended."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from typing import TYPE_CHECKING
+
+from tls_provider import ledger, x509
+from tls_provider.ledger import Revocation, Revoked
+
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable, Iterable
+
+    from tls_provider import wire
+    from tls_provider.issuer import Revoker
+    from tls_provider.ledger import Ledger, Record
+
+logger = logging.getLogger(__name__)
+
+
+def revoke(
+    revoker: Revoker,
+    book: Ledger,
+    leaving: Iterable[tuple[wire.Entry, Record]],
+    clock: Callable[[], datetime.datetime],
+    deadline: datetime.datetime,
+) -> Ledger:
+    """The ledger after an attempt for each certificate that is due.
+
+    Args:
+        revoker: The authority.
+        book: Lists what is still to be revoked, and what was.
+        leaving: Published certificates that are to be revoked from now on, and their records.
+        clock: Gives the time.
+        deadline: No attempt is begun after this time.
+
+    """
+    due = list(book.to_revoke)
+    due += [one for entry, record in leaving if (one := _revocation(entry, record))]
+    waiting: list[Revocation] = []
+    revoked = list(book.revoked)
+    for one in due:
+        now = clock()
+        if one.retry_at > now.timestamp() or now >= deadline:
+            waiting.append(one)
+            continue
+        done = _attempt(revoker, one, now, deadline)
+        if isinstance(done, Revoked):
+            revoked.append(done)
+        else:
+            waiting.append(done)
+    return dataclasses.replace(book, to_revoke=tuple(waiting), revoked=tuple(revoked))
+
+
+def _revocation(entry: wire.Entry, record: Record) -> Revocation | None:
+    try:
+        certificate = x509.parse_certificate(entry.certificate)
+    except x509.Malformed:  # nothing that an authority could know
+        return None
+    end = int(certificate.not_after.timestamp())
+    return Revocation(certificate.pem, record.generation, end)
+
+
+def _attempt(
+    revoker: Revoker, one: Revocation, now: datetime.datetime, deadline: datetime.datetime
+) -> Revoked | Revocation:
+    """What it came to: done, or to be tried again."""
+    retry_at = None
+    try:
+        certificate = x509.parse_certificate(one.certificate)
+        failure = revoker.revoke(certificate, timeout=deadline - now)
+    except Exception:  # a bug of the backend does not end the pass
+        logger.exception('the backend broke when it was to revoke a certificate')
+    else:
+        if failure is None:
+            serial, second = f'{certificate.serial:x}', int(now.timestamp())
+            return Revoked(serial, one.generation, second, one.not_after)
+        logger.warning('a certificate is not revoked yet: %s', failure.message)
+        retry_at = int(failure.retry_at.timestamp()) if failure.retry_at else None
+    return ledger.later(one, now, retry_at)

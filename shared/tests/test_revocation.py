@@ -1,0 +1,131 @@
+"""Revocations are tried until they are done, and no failure ends the pass."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Callable
+
+import pytest
+
+from tls_provider import revocation, x509
+from tls_provider.issuer import Unavailable
+from tls_provider.ledger import Ledger, Record, Revocation, Revoked
+from tls_provider.wire import Entry
+
+Sign = Callable[..., x509.Certificate]
+HOUR = datetime.timedelta(hours=1)
+
+
+class Authority:
+    """A revoker whose answers are written down, in order; one more question fails."""
+
+    revokes_withdrawn = True
+
+    def __init__(self, *answers: Unavailable | Exception | None):
+        self.answers = list(answers)
+        self.asked: list[int] = []
+
+    def revoke(
+        self, certificate: x509.Certificate, *, timeout: datetime.timedelta
+    ) -> Unavailable | None:
+        assert timeout > datetime.timedelta(0)
+        self.asked.append(certificate.serial)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def certificate(make_request: Callable[..., str], sign: Sign) -> x509.Certificate:
+    return sign(make_request('a.example'))
+
+
+@pytest.fixture
+def entry(certificate: x509.Certificate) -> Entry:
+    return Entry('csr', certificate.pem, '', ())
+
+
+def _revoke(
+    authority: Authority,
+    now: datetime.datetime,
+    book: Ledger | None = None,
+    entries: tuple[Entry, ...] = (),
+    left: datetime.timedelta = HOUR,
+) -> Ledger:
+    leaving = [(entry, Record('gen')) for entry in entries]
+    return revocation.revoke(authority, book or Ledger(), leaving, lambda: now, now + left)
+
+
+def _waiting(certificate: x509.Certificate, **changes: int) -> Revocation:
+    end = int(certificate.not_after.timestamp())
+    return dataclasses.replace(Revocation(certificate.pem, 'gen', end), **changes)
+
+
+def test_what_leaves_is_revoked(
+    entry: Entry, certificate: x509.Certificate, now: datetime.datetime
+):
+    authority = Authority(None)
+
+    book = _revoke(authority, now, Ledger('gen 2'), (entry,))
+
+    second, end = int(now.timestamp()), int(certificate.not_after.timestamp())
+    revoked = (Revoked(f'{certificate.serial:x}', 'gen', second, end),)
+    assert book == Ledger('gen 2', revoked=revoked)
+    assert authority.asked == [certificate.serial]
+
+
+def test_what_cannot_be_revoked_now_waits(
+    entry: Entry, certificate: x509.Certificate, now: datetime.datetime
+):
+    second = int(now.timestamp())
+
+    down = _revoke(Authority(Unavailable('down')), now, entries=(entry,))
+    told = _revoke(Authority(Unavailable('down', retry_at=now + HOUR)), now, entries=(entry,))
+
+    assert down.to_revoke == (_waiting(certificate, attempts=1, retry_at=second + 60),)
+    assert told.to_revoke == (_waiting(certificate, attempts=1, retry_at=second + 3600),)
+
+
+def test_a_bug_of_the_authority_is_logged_and_tried_again(
+    entry: Entry,
+    certificate: x509.Certificate,
+    now: datetime.datetime,
+    caplog: pytest.LogCaptureFixture,
+):
+    book = _revoke(Authority(RuntimeError('bug')), now, entries=(entry,))
+
+    assert [one.attempts for one in book.to_revoke] == [1]
+    assert 'RuntimeError: bug' in caplog.text
+
+
+def test_it_is_tried_again_when_its_time_has_come(
+    certificate: x509.Certificate, now: datetime.datetime
+):
+    waiting = Ledger('', {}, (_waiting(certificate, retry_at=int(now.timestamp()) + 1),))
+
+    early = _revoke(Authority(), now, waiting)
+    due = _revoke(Authority(None), now + datetime.timedelta(seconds=1), waiting)
+
+    assert early == waiting
+    assert due.to_revoke == ()
+    assert len(due.revoked) == 1
+
+
+def test_nothing_is_begun_after_the_deadline(entry: Entry, now: datetime.datetime):
+    book = _revoke(Authority(), now, entries=(entry,), left=datetime.timedelta(0))
+
+    assert [one.attempts for one in book.to_revoke] == [0]
+
+
+def test_what_is_no_certificate_needs_no_revocation(entry: Entry, now: datetime.datetime):
+    junk = dataclasses.replace(entry, certificate='junk')
+
+    assert _revoke(Authority(), now, entries=(junk,)) == Ledger()
+
+
+def test_junk_in_the_ledger_does_not_end_the_pass(now: datetime.datetime):
+    book = Ledger('', {}, (Revocation('junk', '', 1 << 40),))
+
+    assert [one.attempts for one in _revoke(Authority(), now, book).to_revoke] == [1]
