@@ -2,7 +2,7 @@
 PYTHON ?= python3
 TOX = .venv/bin/tox run -q
 
-.PHONY: demo test lint pack clean
+.PHONY: demo test lint conformance bench pack clean
 
 demo: .venv/ready
 	@KEEP=$(KEEP) $(TOX) -q -e demo
@@ -12,6 +12,12 @@ test: .venv/ready
 
 lint: .venv/ready
 	@$(TOX) -e lint,static
+
+conformance: .venv/ready
+	@$(TOX) -e conformance
+
+bench: .venv/ready
+	@$(TOX) -e bench
 
 # make pack CHARMS="self-signed-certificates requirer"; all charms without it
 pack: .venv/ready

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 
-PACKAGES = {'openssl': 'openssl', 'certtool': 'gnutls-bin'}
+PACKAGES = {'openssl': 'openssl', 'certtool': 'gnutls-bin', 'certutil': 'libnss3-tools'}
 """Debian and Ubuntu package of each program that tests and demos call."""
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import threading
 from collections.abc import Callable, Mapping
 
 import pytest
 from cryptography import x509 as c509
 
 from tls_provider import ledger, policy, wire, x509
-from tls_provider.decision import Ask, Decision, Ignore, Withdraw
+from tls_provider.decision import Ask, Decision, Ignore, Keep, Withdraw
 from tls_provider.engine import Engine
 from tls_provider.issuer import (
     Capabilities,
@@ -24,7 +25,7 @@ from tls_provider.issuer import (
     Unavailable,
 )
 from tls_provider.ledger import Ledger, Record
-from tls_provider.plan import Authority, Relation, plan
+from tls_provider.plan import Authority, Orders, Relation, plan
 from tls_provider.summary import Problem, Result, Summary, hold
 from tls_provider.wire import Answers, Complaint, Entry, Refusal, Submission
 
@@ -607,3 +608,172 @@ def test_a_second_pass_over_a_full_relation_changes_nothing(
     assert first.answers[1].entries == (served.entry,)
     assert (second.answers, second.book) == (first.answers, first.book)
     assert script.asked == []
+
+
+class Parallel(Script):
+    """Answers only once as many requests as are allowed are asked at the same time."""
+
+    capabilities = Capabilities('script', parallel=3)
+
+    def __init__(self, clock: Clock, outcomes: Mapping[str, Outcome | Exception]):
+        super().__init__(clock, outcomes)
+        self.together = threading.Barrier(3, timeout=30)
+        self.threads = set[int]()
+
+    def issue(self, request: Request, *, timeout: datetime.timedelta) -> Outcome:
+        self.together.wait()
+        self.threads.add(threading.get_ident())
+        return super().issue(request, timeout=timeout)
+
+
+class TestParallel:
+    @pytest.fixture
+    def csrs(self, make_request: Make) -> list[str]:
+        return [make_request(f'n{number}.example') for number in range(6)]
+
+    def test_requests_are_asked_at_once_and_each_has_its_own_answer(
+        self, csrs: list[str], sign: Sign, root: Sign, clock: Clock
+    ):
+        outcomes: dict[str, Outcome | Exception] = {
+            csr: Issued(sign(csr), (root(),)) for csr in csrs[:3]
+        }
+        outcomes |= {csrs[3]: Rejected(ErrorCode.OTHER, 'no'), csrs[4]: RuntimeError('bug')}
+        outcomes |= {csrs[5]: Pending('waits')}
+        script = Parallel(clock, outcomes)
+
+        result = _run(script, clock, *csrs)
+
+        assert len(script.threads) == 3
+        assert sorted(script.asked) == sorted(csrs)
+        assert [entry.csr for entry in result.answers[1].entries] == csrs[:3]
+        assert [refusal.csr for refusal in result.answers[1].refusals] == [csrs[3]]
+        assert result.summary.asked == 6
+        assert (result.summary.issued, result.summary.pending) == (3, 2)
+
+    def test_nobody_waits_for_a_backend_that_is_out_of_reach(self, csrs: list[str], clock: Clock):
+        down = {csr: Unavailable('down') for csr in csrs}
+        script = Parallel(clock, down)
+
+        result = _run(script, clock, *csrs)
+
+        assert len(script.asked) == 3
+        assert [refusal.code for refusal in result.answers[1].refusals] == [201] * 6
+        assert result.summary.asked == 3
+
+    def test_a_single_request_needs_no_thread(self, csr: str, clock: Clock):
+        script = Script(clock, {csr: Pending('waits')})
+        script.capabilities = Parallel.capabilities
+
+        _run(script, clock, csr)
+
+        assert script.asked == [csr]
+
+    def test_what_kills_a_thread_kills_the_pass(self, csrs: list[str], clock: Clock):
+        class Killed(BaseException):
+            """As a signal would."""
+
+        class Dying(Parallel):
+            def issue(self, request: Request, *, timeout: datetime.timedelta) -> Outcome:
+                del request, timeout
+                raise Killed
+
+        with pytest.raises(Killed):
+            _run(Dying(clock, {}), clock, *csrs)
+
+
+class TestWhatTheOperatorMustMend:
+    def test_it_is_told_until_it_is_mended(self, csr: str, served: Served, clock: Clock):
+        outcome = Unavailable('mount pki: permission denied', blocked=True)
+        entries = (served.entry,)
+
+        first = _run(Script(clock, {csr: outcome}), clock, csr, entries=entries, book=served.book)
+        waits = _run(Script(clock, {}), clock, csr, entries=entries, book=first.book)
+        clock.now += HOUR
+        again = Script(clock, {csr: Unavailable('down')})
+        mended = _run(again, clock, csr, entries=entries, book=waits.book)
+
+        assert first.answers[1] == Answers(entries)
+        assert first.summary.blocked == waits.summary.blocked == 'mount pki: permission denied'
+        assert mended.summary.blocked == ''
+
+
+class Revoking(Script):
+    """A script that revokes, too."""
+
+    revokes_withdrawn = True
+
+    def __init__(self, clock: Clock, outcomes: Mapping[str, Outcome | Exception]):
+        super().__init__(clock, outcomes)
+        self.revoked: list[int] = []
+
+    def revoke(self, certificate: x509.Certificate, *, timeout: datetime.timedelta) -> None:
+        del timeout
+        self.revoked.append(certificate.serial)
+
+
+class TestRevocation:
+    @staticmethod
+    def _serial(served: Served) -> int:
+        return x509.parse_certificate(served.entry.certificate).serial
+
+    def test_what_is_withdrawn_is_revoked_where_the_authority_wants_that(
+        self, served: Served, clock: Clock
+    ):
+        wanting, not_wanting = Revoking(clock, {}), Revoking(clock, {})
+        not_wanting.revokes_withdrawn = False
+
+        for script in (wanting, not_wanting):
+            result = _run(script, clock, entries=(served.entry,), book=served.book)
+            assert result.summary.withdrawn == 1
+
+        assert wanting.revoked == [self._serial(served)]
+        assert not_wanting.revoked == []
+
+    def test_an_ordered_revocation_replaces_the_certificate(
+        self, csr: str, served: Served, sign: Sign, root: Sign, clock: Clock
+    ):
+        key = ledger.key(1, csr, False)
+        script = Revoking(clock, {csr: Issued(sign(csr), (root(),))})
+        orders = Orders(revoke=frozenset({key}))
+        rules = policy.rules(Script.capabilities)
+        authority = Authority('gen', 'settings', rules, None, frozenset[str])
+        relation = _relation(csr, entries=(served.entry,))
+        decisions = plan([relation], served.book, authority, clock(), orders)
+
+        result = Engine(script, 'settings', clock, BUDGET).carry_out(decisions, served.book)
+
+        [entry] = result.answers[1].entries
+        assert entry.certificate != served.entry.certificate
+        assert script.revoked == [self._serial(served)]
+        [revoked] = result.book.revoked
+        assert (revoked.serial, revoked.generation) == (f'{self._serial(served):x}', 'old')
+
+    @pytest.mark.parametrize('outcome', [Rejected(ErrorCode.OTHER, 'no'), Unavailable('down')])
+    def test_a_certificate_that_is_to_be_revoked_goes_even_without_another(
+        self, outcome: Outcome, csr: str, served: Served, clock: Clock
+    ):
+        key = ledger.key(1, csr, False)
+        script = Revoking(clock, {csr: outcome})
+        authority = Authority('old', 'settings', (), None, frozenset[str])
+        relation = _relation(csr, entries=(served.entry,))
+        orders = Orders(revoke=frozenset({key}))
+        decisions = plan([relation], served.book, authority, clock(), orders)
+
+        result = Engine(script, 'settings', clock, BUDGET).carry_out(decisions, served.book)
+
+        assert result.answers[1].entries == ()
+        assert [refusal.csr for refusal in result.answers[1].refusals] == [csr]
+        assert script.revoked == [self._serial(served)]
+
+    def test_a_retry_asks_before_its_time(self, csr: str, clock: Clock):
+        first = _run(Script(clock, {csr: Unavailable('down')}), clock, csr)
+        key = ledger.key(1, csr, False)
+        rules = policy.rules(Script.capabilities)
+        authority = Authority('gen', 'settings', rules, None, frozenset[str])
+        relation = _relation(csr)
+
+        [waits] = plan([relation], first.book, authority, clock())
+        [asked] = plan([relation], first.book, authority, clock(), Orders(retry=frozenset({key})))
+
+        assert isinstance(waits, Keep)
+        assert isinstance(asked, Ask)

@@ -6,6 +6,7 @@ import json
 
 import ops
 import pytest
+from charmlibs.interfaces import certificate_transfer
 from ops import testing
 
 from tls_provider import transfer
@@ -121,3 +122,33 @@ def test_a_relation_that_is_going_is_left_alone(leader: bool, context: testing.C
     after = context.run(context.on.relation_broken(relation), state)
 
     assert after.get_relation(relation.id).local_app_data == {}
+
+
+class Trusting(ops.CharmBase):
+    """A client on the library that requirers use."""
+
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        self.trust = certificate_transfer.CertificateTransferRequires(self, 'trust')
+
+
+@pytest.mark.parametrize('anchors', [(), (NEW,), (NEW, OLD)])
+@pytest.mark.parametrize('version', [None, '1'])
+def test_the_requirers_library_reads_what_is_published(
+    version: str | None, anchors: tuple[str, ...], context: testing.Context[Charm]
+):
+    published = _publish(context, _relation(version), *anchors)
+    meta = {'name': 'client', 'requires': {'trust': {'interface': 'certificate_transfer'}}}
+    client = testing.Context(Trusting, meta=meta)
+    relation = testing.Relation(
+        'trust',
+        remote_app_data=dict(published.local_app_data),
+        remote_units_data={0: dict(published.local_unit_data)},
+    )
+    state = testing.State(leader=True, relations={relation})
+
+    with client(client.on.relation_changed(relation), state) as manager:
+        found = manager.charm.trust.get_all_certificates()
+        manager.run()
+
+    assert found == {anchor.strip() for anchor in anchors}

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tls_provider.testing import common
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHARMS = [*ROOT.glob('charms/*'), ROOT / 'tests/charms/requirer']
 PAGES = [*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md'), *ROOT.glob('charms/*/*.md')]
@@ -32,6 +34,11 @@ def test_readme_has_every_option_and_action(charm: pathlib.Path) -> None:
 
     assert names
     assert [one for one in names if f'`{one}`' not in readme] == []
+
+
+@pytest.mark.parametrize('charm', [*ROOT.glob('charms/*')], ids=name)
+def test_charms_have_the_common_face(charm: pathlib.Path) -> None:
+    assert common.lacking(charmcraft(charm)) == []
 
 
 def test_readme_shows_commands_that_make_has() -> None:
@@ -59,7 +66,9 @@ def test_locks_have_hashes_and_no_address(lock: pathlib.Path) -> None:
     assert re.search(r'://|--(index|find)', text) is None
 
 
-@pytest.mark.parametrize('tox_environment', ['unit-shared', 'integration', 'pack', 'lock'])
+@pytest.mark.parametrize(
+    'tox_environment', ['unit-shared', 'conformance', 'integration', 'bench', 'pack', 'lock']
+)
 def test_readme_shows_environments_that_tox_has(tox_environment: str) -> None:
     readme = (ROOT / 'README.md').read_text(encoding='utf-8')
     tox = (ROOT / 'tox.ini').read_text(encoding='utf-8')

@@ -160,7 +160,7 @@ def _one(requests: Iterable[Keep], wanted: str, kind: str) -> Keep:
         raise ValueError('parameter id is missing; list-requests and list-certificates show it')
     found = [one for one in requests if listing.request_id(one).startswith(wanted)]
     if len(found) != 1:
-        number = len(found) or 'no'
+        number = 'more than one' if found else 'no'
         shown = x509.printable(wanted, 40)
         raise ValueError(f'{number} {kind} has an id that begins with "{shown}"')
     return found[0]

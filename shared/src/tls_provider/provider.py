@@ -85,6 +85,7 @@ class Provider(ops.Object):
         self._state: Result | NotReady | None = None
         on = charm.on
         for event in (
+            on[relation].relation_created,  # capabilities come before the first request
             on[relation].relation_changed,
             on[relation].relation_departed,
             on[relation].relation_broken,
@@ -177,7 +178,9 @@ class Provider(ops.Object):
         )
 
     def _relations(self) -> list[ops.Relation]:
-        return [one for one in self.model.relations[self._endpoint] if one.active]
+        """Always in the same order, so that the same problem comes first in the status."""
+        every = sorted(self.model.relations[self._endpoint], key=lambda relation: relation.id)
+        return [one for one in every if one.active]
 
     def _read_all(self) -> list[Relation]:
         return [self._read(relation) for relation in self._relations()]

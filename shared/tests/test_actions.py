@@ -1,0 +1,385 @@
+"""The day-2 actions: what they show, what they do, and how they fail."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+from typing import Any
+
+import ops
+import pytest
+from ops import testing
+
+from tls_provider import ledger, wire, x509
+from tls_provider.actions import NOT_LEADER, Actions
+from tls_provider.issuer import (
+    Capabilities,
+    ErrorCode,
+    Issued,
+    NotReady,
+    Outcome,
+    Rejected,
+    Request,
+    Unavailable,
+)
+from tls_provider.provider import Provider
+from tls_provider.testing import common, pki, requirers
+
+AUTHORITY = pki.Authority.root()
+GOOD, OTHER, DOWN, BAD = (
+    pki.request(f'{name}.example', common_name=name) for name in ('good', 'other', 'down', 'bad')
+)
+
+
+class Switched:
+    """An issuer that refuses `bad`, and cannot reach its authority for `down` until it is up."""
+
+    generation = 'gen'
+    settings = ''
+    trust_anchors = (AUTHORITY.anchor.pem,)
+    capabilities = Capabilities('switched')
+    revokes_withdrawn = False
+    up = False
+    revoked: tuple[int, ...] = ()
+
+    def issue(self, request: Request, *, timeout: datetime.timedelta) -> Outcome:
+        del timeout
+        if request.csr.pem == BAD and not self.up:
+            return Rejected(ErrorCode.OTHER, 'not this one')
+        if request.csr.pem == DOWN and not self.up:
+            return Unavailable('the authority is down')
+        start = datetime.datetime.now(datetime.timezone.utc)
+        return Issued(AUTHORITY.sign(request.csr, start=start), AUTHORITY.chain)
+
+    def revoke(
+        self, certificate: x509.Certificate, *, timeout: datetime.timedelta
+    ) -> Unavailable | None:
+        del timeout
+        if not self.up:
+            return Unavailable('the authority is down')
+        type(self).revoked += (certificate.serial,)
+        return None
+
+
+class Charm(ops.CharmBase):
+    issuer: Switched | NotReady
+    anchors: tuple[str, ...] = Switched.trust_anchors
+
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        self.provider = Provider(self, issuer=lambda: self.issuer)
+        self.actions = Actions(self, self.provider, trust_anchors=self._trust_anchors)
+
+    def _trust_anchors(self) -> tuple[str, ...]:
+        if self.anchors == ('unreadable',):
+            raise ValueError('secret x cannot be read')
+        return self.anchors
+
+
+@pytest.fixture
+def context() -> testing.Context[Charm]:
+    Charm.issuer, Charm.anchors = Switched(), Switched.trust_anchors
+    Switched.up, Switched.revoked = False, ()
+    return testing.Context(
+        Charm, meta={'name': 'provider', **common.ENDPOINTS}, actions=common.ACTIONS
+    )
+
+
+@pytest.fixture
+def relation() -> testing.Relation:
+    return testing.Relation(
+        'certificates',
+        id=4,
+        remote_app_name='kafka',
+        remote_units_data={0: requirers.bag(GOOD, BAD, DOWN)},
+    )
+
+
+@pytest.fixture
+def state(context: testing.Context[Charm], relation: testing.Relation) -> testing.State:
+    """With one request served, one refused, and one for which the authority was down."""
+    peers = testing.PeerRelation('peers')
+    return context.run(
+        context.on.relation_changed(relation),
+        testing.State(leader=True, relations={peers, relation}),
+    )
+
+
+def _act(
+    context: testing.Context[Charm], state: testing.State, name: str, **params: object
+) -> tuple[dict[str, Any], testing.State]:
+    after = context.run(context.on.action(name, params=params), state)
+    return dict(context.action_results or {}), after
+
+
+def _fail(
+    context: testing.Context[Charm], state: testing.State, name: str, **params: object
+) -> str:
+    with pytest.raises(testing.ActionFailed) as caught:
+        context.run(context.on.action(name, params=params), state)
+    return caught.value.message
+
+
+def _id(csr: str) -> str:
+    return ledger.key(4, csr, False)[: len('4:') + 12]
+
+
+class TestListRequests:
+    def test_every_request_is_shown_with_its_fate(
+        self, context: testing.Context[Charm], state: testing.State
+    ):
+        results, after = _act(context, state, 'list-requests')
+
+        rows = {row['common-name']: row for row in json.loads(results['requests'])}
+        assert rows['good'] == {
+            'id': _id(GOOD),
+            'requirer': 'kafka/0',
+            'relation-id': 4,
+            'ca': False,
+            'state': 'issued',
+            'names': ['good.example'],
+            'key': 'ecdsa-p256',
+            'common-name': 'good',
+        }
+        assert (rows['bad']['state'], rows['bad']['code']) == ('refused', 999)
+        assert rows['bad']['message'] == 'not this one'
+        assert 'next-try' not in rows['bad']
+        assert (rows['down']['state'], rows['down']['code']) == ('refused', 201)
+        assert rows['down']['attempts'] == 1
+        assert rows['down']['next-try'].endswith('Z')
+        assert results['total'] == 3
+        assert 'page' not in results
+        assert after.relations == state.relations
+
+    def test_the_text_has_a_line_for_each(
+        self, context: testing.Context[Charm], state: testing.State
+    ):
+        results, _ = _act(context, state, 'list-requests')
+
+        lines = results['text'].splitlines()
+        assert len(lines) == 3
+        assert f'{_id(GOOD)}  kafka/0  issued  good.example' in lines
+        assert f'{_id(BAD)}  kafka/0  refused  bad.example  not this one' in lines
+
+    def test_where_there_is_none_the_list_is_empty(self, context: testing.Context[Charm]):
+        results, _ = _act(context, testing.State(leader=True), 'list-requests')
+
+        assert results == {'requests': '[]', 'total': 0}
+
+    def test_many_are_cut_into_pages(self, context: testing.Context[Charm]):
+        csrs = [pki.request(f'n{number}.{"a" * 60}.{"b" * 60}.example') for number in range(400)]
+        many = testing.Relation('certificates', remote_units_data={0: requirers.bag(*csrs)})
+        before = testing.State(leader=True, relations={testing.PeerRelation('peers'), many})
+        state = context.run(context.on.relation_changed(many), before)
+
+        seen: list[str] = []
+        results, _ = _act(context, state, 'list-requests')
+        number, count = 1, int(results['page'].rpartition(' ')[2])
+        while number <= count:
+            results, _ = _act(context, state, 'list-requests', page=number)
+            assert results['page'] == f'{number} of {count}'
+            assert max(len(str(value)) for value in results.values()) < 131_072
+            seen += [row['id'] for row in json.loads(results['requests'])]
+            number += 1
+
+        assert count > 1
+        assert len(set(seen)) == len(seen) == 400
+        message = _fail(context, state, 'list-requests', page=count + 1)
+        assert message == f'page {count + 1} does not exist; the last one is {count}'
+
+    @pytest.mark.parametrize('page', [0, -1])
+    def test_a_page_that_does_not_exist_fails(
+        self, page: int, context: testing.Context[Charm], state: testing.State
+    ):
+        message = _fail(context, state, 'list-requests', page=page)
+
+        assert message == f'page {page} does not exist; the last one is 1'
+
+
+class TestListCertificates:
+    def test_certificates_are_shown_without_their_text(
+        self, context: testing.Context[Charm], state: testing.State, relation: testing.Relation
+    ):
+        results, _ = _act(context, state, 'list-certificates')
+
+        [row] = json.loads(results['certificates'])
+        bag = state.get_relation(relation.id).local_app_data
+        [entry] = wire.read_answers(bag).entries
+        certificate = x509.parse_certificate(entry.certificate)
+        assert row == {
+            'id': _id(GOOD),
+            'requirer': 'kafka/0',
+            'relation-id': 4,
+            'ca': False,
+            'serial': f'{certificate.serial:x}',
+            'not-after': f'{certificate.not_after:%Y-%m-%dT%H:%M:%SZ}',
+            'names': ['good.example'],
+        }
+        assert 'BEGIN' not in str(results)
+
+    def test_issued_certificates_are_json_texts_in_a_json_list(
+        self, context: testing.Context[Charm], state: testing.State
+    ):
+        results, _ = _act(context, state, 'get-issued-certificates')
+
+        [text] = json.loads(results['certificates'])
+        row = json.loads(text)
+        assert row['csr'] == GOOD
+        assert row['chain'] == [row['certificate'], row['ca']]
+        assert row['revoked'] is False
+        assert 'text' not in results
+
+    def test_where_none_is_issued_it_fails(self, context: testing.Context[Charm]):
+        message = _fail(context, testing.State(leader=True), 'get-issued-certificates')
+
+        assert message == 'No certificates issued yet.'
+
+
+class TestGetCaCertificate:
+    @pytest.mark.parametrize('leader', [True, False])
+    def test_any_unit_shows_it(self, leader: bool, context: testing.Context[Charm]):
+        Charm.anchors = ('new\n', 'old')
+
+        results, _ = _act(context, testing.State(leader=leader), 'get-ca-certificate')
+
+        assert results == {'ca-certificate': 'new', 'trusted': 'new\nold'}
+
+    @pytest.mark.parametrize(
+        ('anchors', 'message'),
+        [
+            ((), 'Root Certificate is not yet generated'),
+            (('unreadable',), 'secret x cannot be read'),
+        ],
+    )
+    def test_it_fails_where_there_is_none(
+        self, anchors: tuple[str, ...], message: str, context: testing.Context[Charm]
+    ):
+        Charm.anchors = anchors
+
+        assert _fail(context, testing.State(), 'get-ca-certificate') == message
+
+
+class TestRetryRequests:
+    def test_all_are_asked_for_again(self, context: testing.Context[Charm], state: testing.State):
+        Switched.up = True
+
+        results, after = _act(context, state, 'retry-requests')
+
+        assert results['result'] == '2 of 2 have a new certificate'
+        rows = json.loads(results['requests'])
+        assert {row['state'] for row in rows} == {'issued'}
+        assert after.unit_status.message.startswith('3/3 issued')
+
+    def test_one_is_asked_for_again(self, context: testing.Context[Charm], state: testing.State):
+        Switched.up = True
+
+        results, after = _act(context, state, 'retry-requests', id=_id(BAD)[:8])
+
+        assert results['result'] == '1 of 1 have a new certificate'
+        assert after.unit_status.message.startswith('2/3 issued, 1 refused')
+
+    def test_what_fails_again_is_shown(
+        self, context: testing.Context[Charm], state: testing.State
+    ):
+        results, _ = _act(context, state, 'retry-requests')
+
+        assert results['result'] == '0 of 2 have a new certificate'
+        rows = {row['common-name']: row for row in json.loads(results['requests'])}
+        assert rows['down']['attempts'] == 2
+
+    def test_where_nothing_waits_it_says_so(self, context: testing.Context[Charm]):
+        state = testing.State(leader=True, relations={testing.PeerRelation('peers')})
+
+        results, _ = _act(context, state, 'retry-requests')
+
+        assert results == {'result': 'nothing waits', 'requests': '[]', 'total': 0}
+
+    @pytest.mark.parametrize(
+        ('wanted', 'message'),
+        [
+            ('9:', 'no request without a certificate has an id that begins with "9:"'),
+            ('4:', 'more than one request without a certificate has an id that begins with "4:"'),
+        ],
+    )
+    def test_an_id_must_be_clear(
+        self, wanted: str, message: str, context: testing.Context[Charm], state: testing.State
+    ):
+        assert _fail(context, state, 'retry-requests', id=wanted) == message
+
+
+class TestRevokeCertificate:
+    def test_it_is_replaced_and_revoked_in_one_hook(
+        self, context: testing.Context[Charm], state: testing.State
+    ):
+        Switched.up = True
+        [before] = wire.read_answers(state.get_relation(4).local_app_data).entries
+
+        results, after = _act(context, state, 'revoke-certificate', id=_id(GOOD))
+
+        entries = wire.read_answers(after.get_relation(4).local_app_data).entries
+        [replaced] = [entry for entry in entries if entry.csr == GOOD]
+        assert replaced.certificate != before.certificate
+        assert results['result'] == '1 of 1 have a new certificate'
+        assert 'to-revoke' not in results
+        assert Switched.revoked == (x509.parse_certificate(before.certificate).serial,)
+
+    def test_what_the_authority_cannot_do_now_waits(
+        self, context: testing.Context[Charm], state: testing.State
+    ):
+        results, after = _act(context, state, 'revoke-certificate', id=_id(GOOD))
+
+        assert results['to-revoke'] == 1
+        assert results['result'] == '1 of 1 have a new certificate'
+        assert '1 to revoke' in after.unit_status.message
+        Switched.up = True
+        later = context.run(context.on.update_status(), _due(after))
+        assert len(Switched.revoked) == 1
+        assert 'to revoke' not in later.unit_status.message
+
+    @pytest.mark.parametrize(
+        ('wanted', 'message'),
+        [
+            ('', 'parameter id is missing; list-requests and list-certificates show it'),
+            (' ', 'parameter id is missing; list-requests and list-certificates show it'),
+            ('x\n', 'no certificate has an id that begins with "x"'),
+            (_id(BAD), f'no certificate has an id that begins with "{_id(BAD)}"'),
+        ],
+    )
+    def test_an_id_must_be_that_of_a_certificate(
+        self, wanted: str, message: str, context: testing.Context[Charm], state: testing.State
+    ):
+        assert _fail(context, state, 'revoke-certificate', id=wanted) == message
+
+
+def _due(state: testing.State) -> testing.State:
+    """With a ledger in which everything that waits is due."""
+    [peers] = state.get_relations('peers')
+    assert isinstance(peers, testing.PeerRelation)
+    book = json.loads(peers.local_app_data['ledger'])
+    for one in book['to_revoke']:
+        one['retry_at'] = 0
+    changed = dataclasses.replace(peers, local_app_data={'ledger': json.dumps(book)})
+    return dataclasses.replace(
+        state, relations={changed, *(one for one in state.relations if one.id != peers.id)}
+    )
+
+
+@pytest.mark.parametrize('name', [name for name in common.ACTIONS if name != 'get-ca-certificate'])
+def test_other_units_than_the_leader_fail(
+    name: str, context: testing.Context[Charm], state: testing.State
+):
+    follower = dataclasses.replace(state, leader=False)
+
+    assert _fail(context, follower, name) == NOT_LEADER
+
+
+@pytest.mark.parametrize('name', ['retry-requests', 'revoke-certificate'])
+def test_without_an_issuer_nothing_is_done(
+    name: str, context: testing.Context[Charm], state: testing.State
+):
+    Charm.issuer = NotReady('option x: wrong', blocked=True)
+
+    assert _fail(context, state, name, id=_id(GOOD if name[2] == 'v' else BAD)) == (
+        'option x: wrong'
+    )
