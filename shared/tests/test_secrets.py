@@ -150,16 +150,6 @@ def test_a_unit_lets_go_of_the_revision_before(
     assert after.tracked_content == {'key': held}
 
 
-def test_a_secret_is_deleted_with_all_its_revisions(context: testing.Context[Keeper]):
-    for secrets in ({_secret()}, set[testing.Secret]()):
-        state = testing.State(leader=True, secrets=secrets)
-        with context(context.on.start(), state) as manager:
-            manager.charm.secret.delete()
-            after = manager.run()
-
-        assert after.secrets == frozenset()
-
-
 def test_revisions_of_other_secrets_are_left_alone(context: testing.Context[Keeper]):
     secret = _secret('other')
 

@@ -165,7 +165,7 @@ def test_request_that_can_be_named_gets_an_error_entry(
 
     assert (denied['state'], denied['code']) == ('denied', 999)
     assert denied['message'].startswith('CA certificates are not issued to wish; ')
-    assert 'wish/0: CA certificates are not issued here' in juju.debug_log()
+    assert 'wish/0: CA certificates are not issued to wish' in juju.debug_log()
     assert status.apps[PROVIDER].app_status.current == 'active'
 
 

@@ -22,7 +22,8 @@ Wait = Callable[[], jubilant.Status]
 def deployed(juju: jubilant.Juju, settle: Wait, artifact: Callable[[str], pathlib.Path]) -> None:
     juju.deploy(artifact(f'charms/{PROVIDER}'), PROVIDER, num_units=3)
     juju.deploy(artifact('tests/charms/requirer'), 'web', config={'sans_dns': 'u{unit}.example'})
-    juju.integrate('web', PROVIDER)
+    juju.integrate('web:certificates', f'{PROVIDER}:certificates')
+    juju.integrate('web:certificate_transfer', f'{PROVIDER}:send-ca-cert')
     settle()
 
 
@@ -33,6 +34,15 @@ def _certificate(juju: jubilant.Juju, unit: str) -> dict[str, Any]:
 
 def _ca(juju: jubilant.Juju, unit: str) -> str:
     return juju.run(unit, 'get-ca-certificate').results['ca-certificate'].strip()
+
+
+def _trusted(juju: jubilant.Juju, unit: str) -> set[str]:
+    """What a requirer's own library says is to be trusted."""
+    results = juju.run(unit, 'get-trusted-ca-certificates').results
+    end = '-----END CERTIFICATE-----'
+    parts = results['ca-certificates'].split(end)[:-1]
+    assert results['count'] == str(len(parts))
+    return {f'{part.strip()}\n{end}' for part in parts}
 
 
 def _units(juju: jubilant.Juju) -> dict[str, bool]:
@@ -70,6 +80,8 @@ def test_rotated_key_is_nowhere_and_every_unit_has_a_certificate_of_the_new_ca(
         _ca(juju, unit)
     old, (_, revisions) = _ca(juju, f'{PROVIDER}/leader'), _ca_secret(juju)
     assert revisions == [1]
+    trusted = {old}
+    assert _trusted(juju, 'web/0') == trusted
 
     for count in range(1, 4):
         task = juju.run(f'{PROVIDER}/leader', 'rotate-private-key')
@@ -77,6 +89,8 @@ def test_rotated_key_is_nowhere_and_every_unit_has_a_certificate_of_the_new_ca(
 
         new = _ca(juju, f'{PROVIDER}/leader')
         assert new != old
+        trusted.add(new)
+        assert _trusted(juju, 'web/0') == trusted
         assert task.results['result'].endswith('3 certificates are of it.')
         for unit in juju.status().apps['web'].units:
             issued = _certificate(juju, unit)
@@ -89,6 +103,9 @@ def test_rotated_key_is_nowhere_and_every_unit_has_a_certificate_of_the_new_ca(
         [content] = [one['content']['Data'] for one in json.loads(revealed).values()]
         assert [key for key, text in content.items() if 'PRIVATE KEY' in text] == ['private-key']
         old = new
+    juju.run(f'{PROVIDER}/leader', 'rotate-private-key', {'compromised': True})
+    settle()
+    assert _trusted(juju, 'web/0') == (trusted - {old}) | {_ca(juju, f'{PROVIDER}/leader')}
 
 
 def test_next_leader_issues_with_the_same_ca(

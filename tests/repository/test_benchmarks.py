@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIZES = (1, 3)
 LEDGER = 1
 """Databags beside those of the relations: the one of the peer relation, which holds the ledger."""
-STEADY_CALLS = 19
+STEADY_CALLS = 18
 """Hook tools that a hook runs which finds one request, issued. To be lowered with the count."""
 
 Row = dict[str, Any]

@@ -32,6 +32,7 @@ class AppSecret(ops.Object):
         super().__init__(charm, f'secret-{label}')
         self._charm = charm
         self._label = label
+        self._found: ops.Secret | None = None
         self.framework.observe(charm.on.secret_changed, self._on_secret_changed)
         self.framework.observe(charm.on.secret_remove, self._on_secret_remove)
         self.framework.observe(charm.on.update_status, self._on_update_status)
@@ -39,7 +40,7 @@ class AppSecret(ops.Object):
     def load(self) -> dict[str, str] | None:
         """The latest content; None where there is no such secret. Raises `Unreadable`."""
         try:
-            return self.model.get_secret(label=self._label).get_content(refresh=True)
+            return self._find().get_content(refresh=True)
         except ops.SecretNotFoundError:
             return None
         except ops.ModelError as error:
@@ -48,7 +49,7 @@ class AppSecret(ops.Object):
     def store(self, content: Mapping[str, str]) -> None:
         """Make this the content; to be called only when it differs from the latest."""
         try:
-            secret = self.model.get_secret(label=self._label)
+            secret = self._find()
         except ops.SecretNotFoundError:
             self.model.app.add_secret(dict(content), label=self._label)
             return
@@ -59,19 +60,17 @@ class AppSecret(ops.Object):
         if _pruned(info) == info.revision - 1:
             secret.set_info(description=_PRUNED.format(info.revision))
 
-    def delete(self) -> None:
-        """Remove the secret with all its revisions, if it is there."""
-        try:
-            self.model.get_secret(label=self._label).remove_all_revisions()
-        except ops.SecretNotFoundError:
-            return
+    def _find(self) -> ops.Secret:
+        """The secret, looked up once in a dispatch: that is a call of a hook tool."""
+        self._found = self._found or self.model.get_secret(label=self._label)
+        return self._found
 
     def _on_update_status(self, _: ops.UpdateStatusEvent) -> None:
         """Remove the oldest of the revisions that are left."""
         if not self._charm.unit.is_leader():
             return
         try:
-            secret = self.model.get_secret(label=self._label)
+            secret = self._find()
             info = secret.get_info()
         except ops.ModelError:  # missing or not readable: whoever loads it says so
             return

@@ -15,6 +15,7 @@ import report
 import wanted
 from options import BadOption, Options
 from requester import Requester
+from trust import Trust
 
 if TYPE_CHECKING:
     from outcomes import Outcome
@@ -29,6 +30,7 @@ class RequirerCharm(ops.CharmBase):
         super().__init__(framework)
         self.options = options.parse(self.config)
         self.requester = self._requester(self.options)
+        self.trust = Trust(self)
         framework.observe(self.on.collect_unit_status, self._collect_status)
         framework.observe(self.on['get-certificate'].action, self._get_certificate)
         framework.observe(self.on['get-requests'].action, self._get_requests)
