@@ -21,7 +21,7 @@ KINDS = ['rsa-2048', 'ecdsa-p256', 'ecdsa-p384', 'ecdsa-p521', 'ed25519']
 
 
 def _request(*names: pki.AnyName, **arguments: object) -> x509.SigningRequest:
-    return x509.parse_request(pki.request(*names, **arguments))  # pyright: ignore[reportArgumentType]
+    return x509.parse_request(pki.request(*names, **arguments))
 
 
 def _extensions(certificate: x509.Certificate) -> dict[c509.ObjectIdentifier, c509.ExtensionType]:
