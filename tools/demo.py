@@ -109,8 +109,8 @@ def run(juju: jubilant.Juju, artifacts: dict[str, pathlib.Path]) -> None:
         names = {'sans_dns': 'web-{unit}.internal', 'sans-ip': '{address}'}
         juju.deploy(artifacts['requirer'], 'web', config=names, num_units=3)
         juju.wait(jubilant.all_agents_idle, error=jubilant.any_error, delay=0.1, successes=1)
-    with step(f'juju integrate web {PROVIDER}: requests go, certificates come back'):
-        juju.integrate('web', PROVIDER)
+    with step(f'juju integrate web:certificates {PROVIDER}: requests go, certificates come back'):
+        juju.integrate('web:certificates', PROVIDER)
         juju.wait(settled, error=jubilant.any_error, delay=0.1, successes=1)
     show('$ juju status', juju.cli('status'))
     show_certificate(juju)

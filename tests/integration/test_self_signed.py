@@ -48,7 +48,7 @@ def test_requirer_gets_a_verified_certificate(
 ) -> None:
     names = '{unit}.web.example,web-{unit}.internal'
     juju.deploy(requirer, mode, config={'mode': mode, 'sans_dns': names, 'sans-ip': '10.1.2.3'})
-    juju.integrate(mode, PROVIDER)
+    juju.integrate(f'{mode}:certificates', PROVIDER)
     settle()
 
     issued = certificates(juju, f'{mode}/leader')
@@ -69,7 +69,7 @@ def test_scaled_requirer_gets_one_certificate_a_unit(
     juju: jubilant.Juju, settle: Wait, requirer: pathlib.Path
 ) -> None:
     juju.deploy(requirer, 'scaled', config={'sans_dns': 'u{unit}.example'})
-    juju.integrate('scaled', PROVIDER)
+    juju.integrate('scaled:certificates', PROVIDER)
     settle()
 
     juju.add_unit('scaled', num_units=2)
@@ -137,7 +137,7 @@ def test_malformed_request_is_named_and_another_requirer_is_served(
 ) -> None:
     if 'bad' not in juju.status().apps:
         juju.deploy(requirer, 'bad', config={'raw-only': True})
-        juju.integrate('bad', PROVIDER)
+        juju.integrate('bad:certificates', PROVIDER)
         settle()
     key = 'certificate_signing_requests'
 
@@ -157,7 +157,7 @@ def test_request_that_can_be_named_gets_an_error_entry(
     juju: jubilant.Juju, idle: Wait, requirer: pathlib.Path
 ) -> None:
     juju.deploy(requirer, 'wish', config={'is_ca': True, 'common_name': 'Sub CA'})
-    juju.integrate('wish', PROVIDER)
+    juju.integrate('wish:certificates', PROVIDER)
     status = idle()
 
     results = juju.run('wish/0', 'get-requests').results
@@ -184,7 +184,7 @@ def test_request_without_ca_is_a_leaf_request(juju: jubilant.Juju, idle: Wait) -
 
 
 def test_everything_goes(juju: jubilant.Juju, idle: Wait) -> None:
-    juju.remove_relation('scaled', PROVIDER)
+    juju.remove_relation('scaled:certificates', PROVIDER)
     idle()
 
     juju.remove_application('scaled', 'bad', 'wish', PROVIDER)

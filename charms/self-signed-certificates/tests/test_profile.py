@@ -17,6 +17,7 @@ import certificate_profile
 from certificate_profile import Signer
 from tls_provider import x509
 from tls_provider.issuer import Request
+from tls_provider.ledger import Revoked
 
 Make = Callable[..., str]
 Lint = Callable[[bytes], set[str]]
@@ -364,3 +365,52 @@ def _der(certificate: c509.Certificate) -> bytes:
 
 def _values(certificate: c509.Certificate) -> dict[c509.ObjectIdentifier, tuple[bool, object]]:
     return {one.oid: (one.critical, one.value) for one in certificate.extensions}
+
+
+def test_an_identifier_that_other_charms_add_to_the_subject_does_not_count():
+    unique = (c509.NameOID.X500_UNIQUE_IDENTIFIER.dotted_string, '0f8d7f3e')
+    made = certificate_profile.make_root([*SUBJECT, unique], 'ecdsa-p256', 365 * DAY, NOW)
+
+    signer = Signer.load(*made)
+
+    assert signer.has_subject(SUBJECT)
+    assert not signer.has_subject([*SUBJECT, ('2.5.4.10', 'Example')])
+    assert not signer.has_subject([])
+
+
+class TestRevocationList:
+    @pytest.fixture
+    def crl(self, signer: Signer) -> c509.CertificateRevocationList:
+        second = int(WHOLE.timestamp())
+        revoked = [Revoked(serial, 'gen', second - 60, second + 9) for serial in ('1f', 'ff' * 19)]
+        text = signer.sign_revocation_list(revoked, 90 * DAY, NOW)
+        return c509.load_pem_x509_crl(text.encode())
+
+    def test_it_names_what_is_revoked_and_when(self, crl: c509.CertificateRevocationList):
+        assert [one.serial_number for one in crl] == [0x1F, int('ff' * 19, 16)]
+        assert {one.revocation_date_utc for one in crl} == {WHOLE - MINUTE}
+        assert all(not list(one.extensions) for one in crl)
+
+    def test_it_is_that_of_its_ca(self, signer: Signer, crl: c509.CertificateRevocationList):
+        ca = signer.certificate
+        assert crl.issuer == ca.subject
+        public = ca.public_key()
+        assert isinstance(public, ec.EllipticCurvePublicKey)
+        assert crl.is_signature_valid(public)
+        own = ca.extensions.get_extension_for_class(c509.SubjectKeyIdentifier).value
+        found = crl.extensions.get_extension_for_class(c509.AuthorityKeyIdentifier)
+        assert not found.critical
+        assert found.value.key_identifier == own.digest
+        assert found.value.authority_cert_issuer is None
+
+    def test_it_lasts_as_long_as_certificates_do(self, crl: c509.CertificateRevocationList):
+        assert crl.last_update_utc == WHOLE - 5 * MINUTE
+        assert crl.next_update_utc == WHOLE - 5 * MINUTE + 90 * DAY - SECOND
+
+    def test_its_number_grows(self, signer: Signer, crl: c509.CertificateRevocationList):
+        later = signer.sign_revocation_list([], 90 * DAY, NOW + SECOND)
+        numbers = [
+            one.extensions.get_extension_for_class(c509.CRLNumber).value.crl_number
+            for one in (crl, c509.load_pem_x509_crl(later.encode()))
+        ]
+        assert numbers[0] < numbers[1]
