@@ -58,8 +58,14 @@ class Switched:
         del timeout
         if not self.up:
             return Unavailable('the authority is down')
-        type(self).revoked += (certificate.serial,)
+        Switched.revoked += (certificate.serial,)
         return None
+
+
+class Wanting(Switched):
+    """An issuer whose authority is to revoke what is withdrawn."""
+
+    revokes_withdrawn = True
 
 
 class Charm(ops.CharmBase):
@@ -350,6 +356,23 @@ class TestRevokeCertificate:
         self, wanted: str, message: str, context: testing.Context[Charm], state: testing.State
     ):
         assert _fail(context, state, 'revoke-certificate', id=wanted) == message
+
+
+def test_certificates_of_a_relation_that_breaks_are_revoked_where_the_authority_wants_that(
+    context: testing.Context[Charm], state: testing.State
+):
+    Switched.up = True
+    relation = state.get_relation(4)
+    [entry] = wire.read_answers(relation.local_app_data).entries
+
+    context.run(context.on.relation_broken(relation), state)
+    assert Switched.revoked == ()
+    Charm.issuer = Wanting()
+    after = context.run(context.on.relation_broken(relation), state)
+
+    assert Switched.revoked == (x509.parse_certificate(entry.certificate).serial,)
+    assert after.get_relation(4).local_app_data == relation.local_app_data
+    assert after.unit_status == testing.ActiveStatus()
 
 
 def _due(state: testing.State) -> testing.State:

@@ -143,7 +143,7 @@ def _give_page(
     wanted = event.params.get('page', 1)
     try:
         page = listing.page(rows, int(wanted))
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         event.fail(str(error))
         return
     results: dict[str, object] = {name: page.json, 'total': len(rows)}

@@ -122,8 +122,16 @@ class Provider(ops.Object):
         decisions = plan(self._read_all(), self.ledger(), None, _now())
         return tuple(decision for decision in decisions if isinstance(decision, Keep))
 
-    def reconcile(self, orders: Orders | None = None) -> Result | NotReady | None:
-        """Run a pass and give what it came to; None on a unit that is not the leader."""
+    def reconcile(
+        self, orders: Orders | None = None, *, ending: ops.Relation | None = None
+    ) -> Result | NotReady | None:
+        """Run a pass and give what it came to; None on a unit that is not the leader.
+
+        Args:
+            orders: What an operator wants besides.
+            ending: A relation that breaks in this hook; its certificates are withdrawn.
+
+        """
         if not self._charm.unit.is_leader():
             for endpoint in self._trust_endpoints:
                 transfer.retire(self._charm, endpoint)
@@ -135,6 +143,9 @@ class Provider(ops.Object):
         issuer = self._issuer()
         book = self.ledger()
         read = self._read_all()
+        if ending is not None:
+            published = wire.read_answers(ending.data[self._charm.app])
+            read.append(Relation(ending.id, published=published))
         if isinstance(issuer, NotReady):
             result = hold(plan(read, book, None, _now()), book, _now())
         else:
@@ -200,8 +211,10 @@ class Provider(ops.Object):
         published = wire.read_answers(relation.data[self._charm.app])
         return Relation(relation.id, tuple(submissions), tuple(complaints), published)
 
-    def _on_event(self, _: ops.EventBase) -> None:
-        self.reconcile()
+    def _on_event(self, event: ops.EventBase) -> None:
+        broken = isinstance(event, ops.RelationBrokenEvent)
+        ours = broken and event.relation.name == self._endpoint
+        self.reconcile(ending=event.relation if ours else None)
 
     def _on_collect_status(self, event: ops.CollectStatusEvent) -> None:
         match self._state:
