@@ -765,6 +765,32 @@ class TestRevocation:
         assert [refusal.csr for refusal in result.answers[1].refusals] == [csr]
         assert script.revoked == [self._serial(served)]
 
+    @pytest.mark.parametrize('outcome', [Pending('waits'), RuntimeError('bug')])
+    def test_a_revoked_certificate_is_shown_as_such_until_there_is_another(
+        self, outcome: Outcome | Exception, csr: str, served: Served, sign: Sign, root: Sign,
+        clock: Clock,
+    ):  # fmt: skip
+        key = ledger.key(1, csr, False)
+        authority = Authority('old', 'settings', (), None, frozenset[str])
+        relation = _relation(csr, entries=(served.entry,))
+        orders = Orders(revoke=frozenset({key}))
+        decisions = plan([relation], served.book, authority, clock(), orders)
+        engine = Engine(Revoking(clock, {csr: outcome}), 'settings', clock, BUDGET)
+        first = engine.carry_out(decisions, served.book)
+        clock.now += HOUR
+        again = dataclasses.replace(relation, published=first.answers[1])
+
+        decisions = plan([again], first.book, authority, clock())
+        answer = Issued(sign(csr), (root(),))
+        engine = Engine(Revoking(clock, {csr: answer}), 'settings', clock, BUDGET)
+        second = engine.carry_out(decisions, first.book)
+
+        assert first.answers[1].entries == (dataclasses.replace(served.entry, revoked=True),)
+        assert first.summary.issued == 0
+        [entry] = second.answers[1].entries
+        assert not entry.revoked
+        assert entry.certificate != served.entry.certificate
+
     def test_a_retry_asks_before_its_time(self, csr: str, clock: Clock):
         first = _run(Script(clock, {csr: Unavailable('down')}), clock, csr)
         key = ledger.key(1, csr, False)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tls_provider import ledger, x509
 from tls_provider.ledger import Ledger, Record, Revocation, Revoked
 
-FULL = Record('gen', True, 'abc', 200, 190, 3, 150, 'settings', 'message', True)
+FULL = Record('gen', True, 'abc', 100, 200, 190, 3, 150, 'settings', 'message', True)
 
 
 def test_a_ledger_is_read_as_it_was_written():
@@ -105,14 +105,14 @@ def test_a_certificate_is_renewed_at_97_percent_of_its_life(
     sign: Callable[..., x509.Certificate],
     now: datetime.datetime,
 ):
-    life = datetime.timedelta(seconds=1000)
+    life = datetime.timedelta(seconds=100_000)
     certificate = sign(make_request('a.example'), start=now, life=life)
 
     record = ledger.issued(certificate, 'gen')
 
     start = int(now.timestamp())
     serial = f'{certificate.serial:x}'
-    assert record == Record('gen', False, serial, start + 1000, start + 970)
+    assert record == Record('gen', False, serial, start, start + 100_000, start + 97_000)
 
 
 def test_a_ca_certificate_is_recorded_as_one(root: Callable[..., x509.Certificate]):
@@ -130,9 +130,9 @@ def test_waits_grow_as_the_table_says_and_then_stay(now: datetime.datetime):
 
 
 def test_a_failure_keeps_what_is_known_of_the_certificate(now: datetime.datetime):
-    record = ledger.failed(Record('gen', True, 'abc', 200, 190), 'down', 'settings', now, 7)
+    record = ledger.failed(Record('gen', True, 'abc', 100, 200, 190), 'down', 'settings', now, 7)
 
-    assert record == Record('gen', True, 'abc', 200, 190, 1, 7, 'settings', 'down')
+    assert record == Record('gen', True, 'abc', 100, 200, 190, 1, 7, 'settings', 'down')
 
 
 @pytest.mark.parametrize(
@@ -230,3 +230,27 @@ def test_a_note_is_judged_anew(now: datetime.datetime):
     assert failed.message == 'x' * ledger.MAX_MESSAGE
     assert noted == Record(attempts=1, message='y' * ledger.MAX_MESSAGE)
     assert not noted.waits('settings', 0)
+
+
+@pytest.mark.parametrize(
+    ('life', 'left'), [(60, 15), (2400, 600), (3600, 600), (20_000, 600), (100_000, 3000)]
+)
+def test_a_short_life_is_renewed_in_time_for_the_next_event(
+    life: int,
+    left: int,
+    make_request: Callable[..., str],
+    sign: Callable[..., x509.Certificate],
+    now: datetime.datetime,
+):
+    certificate = sign(make_request('a.example'), start=now, life=datetime.timedelta(seconds=life))
+
+    record = ledger.issued(certificate, 'gen')
+
+    assert record.not_after - record.renew_at in {left, left + 1}
+
+
+def test_a_wait_that_comes_from_a_wrong_clock_is_none():
+    week = 7 * 86400
+
+    assert Record(retry_at=week, tried_under='same').waits('same', 0)
+    assert not Record(retry_at=week + 1, tried_under='same').waits('same', 0)

@@ -71,6 +71,8 @@ def _text(config: Mapping[str, object]) -> object:
 @pytest.mark.parametrize(
     ('read', 'name', 'value', 'problem'),
     [
+        (options.allowed_domains, 'allowed-domains', ' ,,', 'names nothing'),
+        (options.allow_ca_requests, 'allow-ca-requests', ',', 'names nothing'),
         (options.allowed_domains, 'allowed-domains', 'a b',
          '"a b" is no domain; write them as in example.com,corp'),
         (options.allowed_domains, 'allowed-domains', '10.0.0.1',

@@ -168,10 +168,39 @@ def test_a_certificate_of_another_generation_is_asked_for_while_it_serves(
     relation = _relation(csr, entries=(entry,))
     old = dataclasses.replace(record, generation='old')
 
-    [decision] = plan([relation], _book(csr, old), AUTHORITY, now)
+    for authority in (_anchored(), _anchored(x509.parse_certificate(entry.ca))):
+        [decision] = plan([relation], _book(csr, old), authority, now)
+
+        assert isinstance(decision, Ask)
+        assert decision.answer.entry == entry
+        assert decision.answer.serves
+
+
+@pytest.mark.parametrize('ca', [None, 'junk'])
+def test_a_certificate_that_nobody_trusts_any_more_does_not_serve(
+    ca: str | None, csr: str, entry: Entry, record: Record, root: Sign, now: datetime.datetime
+):
+    shown = dataclasses.replace(entry, ca=ca or entry.ca)
+    old = dataclasses.replace(record, generation='old')
+
+    [decision] = plan(
+        [_relation(csr, entries=(shown,))], _book(csr, old), _anchored(root('two')), now
+    )
 
     assert isinstance(decision, Ask)
-    assert decision.answer.entry == entry
+    assert not decision.answer.serves
+
+
+@pytest.mark.parametrize(('ahead', 'kind'), [(3600, Keep), (3601, Ask)])
+def test_a_certificate_of_a_clock_that_was_ahead_is_replaced(
+    ahead: int, kind: type, csr: str, entry: Entry, record: Record, now: datetime.datetime
+):
+    early = dataclasses.replace(record, not_before=int(now.timestamp()) + ahead)
+
+    [decision] = plan([_relation(csr, entries=(entry,))], _book(csr, early), AUTHORITY, now)
+
+    assert isinstance(decision, kind)
+    assert isinstance(decision, Keep | Ask)
     assert decision.answer.serves
 
 
@@ -428,7 +457,7 @@ class TestRefusals:
             record, generation='old', retry_at=ledger.NEVER, tried_under='settings'
         )
 
-        [decision] = plan([_relation(csr, entries=(entry,))], _book(csr, old), AUTHORITY, now)
+        [decision] = plan([_relation(csr, entries=(entry,))], _book(csr, old), _anchored(), now)
 
         assert isinstance(decision, Keep)
 

@@ -373,3 +373,47 @@ def test_a_common_name_of_a_ca_is_free_text(common_name: str):
     request = _request(is_ca=True, subject=((COMMON_NAME, common_name),))
 
     assert _code(request, ca_certificates=True, ca_requests=frozenset({EVERY})) is None
+
+
+@pytest.mark.parametrize(
+    ('name', 'code'),
+    [
+        (Name(NameKind.EMAIL, 'admin@bank.com'), 102),
+        (Name(NameKind.EMAIL, 'admin@MAIL.corp'), None),
+        (Name(NameKind.URI, 'https://bank.com/x'), 102),
+        (Name(NameKind.URI, 'https://corp@bank.com:443/corp'), 102),
+        (Name(NameKind.URI, 'spiffe://a.corp/web'), None),
+        (Name(NameKind.URI, 'https://a.corp:443'), None),
+        (Name(NameKind.URI, 'urn:uuid:corp'), None),
+        (Name(NameKind.IP, '10.0.0.1'), None),
+        (Name(NameKind.DNS, '*.bank.com'), 102),
+        (Name(NameKind.DNS, '*.a.corp'), None),
+    ],
+    ids=str,
+)
+def test_hosts_of_any_kind_of_name_are_within_the_allowed_domains(name: Name, code: int | None):
+    csr = dataclasses.replace(_request('a.corp').csr, alternative_names=(name,))
+    request = dataclasses.replace(_request('a.corp'), csr=csr)
+
+    assert _code(request, allowed_domains=('corp',), name_kinds=frozenset(NameKind)) == code
+
+
+@pytest.mark.parametrize(
+    ('common_name', 'names', 'code'),
+    [
+        ('bank.com', ['a.corp'], 102),
+        ('b.corp', ['a.corp'], None),
+        ('My Service', ['a.corp'], None),
+        ('postgres', ['a.corp'], None),
+        ('bank.com', [], 102),
+        ('b.corp', [], None),
+        ('system:node:a', [], 102),
+        ('bank.com.', [], 102),
+    ],
+)
+def test_a_common_name_is_within_the_allowed_domains(
+    common_name: str, names: list[str], code: int | None
+):
+    request = _request(*names, subject=((COMMON_NAME, common_name),))
+
+    assert _code(request, allowed_domains=('corp',)) == code

@@ -42,6 +42,7 @@ class Signing:
 
     capabilities = Capabilities('signing', allowed_domains=('example',))
     settings = 'settings'
+    rejects = True
 
     def __init__(self, sign: Sign, root: Sign, by: str = 'one'):
         self._sign = sign
@@ -52,7 +53,7 @@ class Signing:
 
     def issue(self, request: Request, *, timeout: datetime.timedelta) -> Outcome:
         del timeout
-        if request.csr.names[0].value.startswith('rejected'):
+        if self.rejects and request.csr.names[0].value.startswith('rejected'):
             return Rejected(ErrorCode.OTHER, 'not this one')
         start = datetime.datetime.now(datetime.timezone.utc)
         certificate = self._sign(request.csr.pem, by=self._by, start=start)
@@ -520,3 +521,54 @@ def test_a_problem_is_logged_once(context: testing.Context[Charm]):
     assert len(warnings) == 1
     assert 'kafka/0: no PEM text' in warnings[0].message
     assert [log for log in context.juju_log if log.level == 'WARNING'] == []
+
+
+def test_the_same_problem_comes_first_whatever_the_order_of_relations(
+    context: testing.Context[Charm],
+):
+    for order in (1, -1):
+        relations = [
+            dataclasses.replace(_relation('junk', app=app), id=number)
+            for number, app in ((11, 'first'), (12, 'second'))
+        ][::order]
+        peers = testing.PeerRelation('peers', id=99)
+        state = testing.State(leader=True, relations=[peers, *relations])
+
+        after = context.run(context.on.update_status(), state)
+
+        assert after.unit_status.message.startswith('first/0: ')
+
+
+@pytest.mark.parametrize('change', ['version of the rules', 'capabilities', 'authority'])
+def test_a_refusal_falls_with_what_it_depends_on(
+    change: str, sign: Sign, root: Sign, make_request: Make, monkeypatch: pytest.MonkeyPatch
+):
+    issuer = Signing(sign, root)
+    context = _context(issuer)
+    relation = _relation(make_request('rejected.example'))
+    before = context.run(context.on.relation_changed(relation), _state(relation))
+    assert _issued(before, relation) == []
+    issuer.rejects = False
+    if change == 'version of the rules':
+        # Stands for a release with other rules.
+        monkeypatch.setattr('tls_provider.provider.RULES_VERSION', 'next')
+    elif change == 'capabilities':
+        issuer.capabilities = Capabilities('signing', allowed_domains=('example', 'corp'))
+    else:
+        issuer.generation = 'another'
+
+    after = context.run(context.on.update_status(), before)
+
+    assert len(_issued(after, relation)) == 1
+
+
+def test_a_refusal_stands_while_nothing_changes(sign: Sign, root: Sign, make_request: Make):
+    issuer = Signing(sign, root)
+    context = _context(issuer)
+    relation = _relation(make_request('rejected.example'))
+    before = context.run(context.on.relation_changed(relation), _state(relation))
+    issuer.rejects = False
+
+    after = context.run(context.on.update_status(), before)
+
+    assert after.relations == before.relations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import ops
 import pytest
 from ops import testing
@@ -110,8 +112,31 @@ def test_revisions_that_somebody_else_left_are_removed_one_in_each_update_status
             manager.charm.on.update_status.emit()
         [after] = manager.run().secrets
 
-    assert context.removed_secret_revisions == [1, 2]
-    assert after.description == 'Revisions up to 2 are removed.'
+    assert context.removed_secret_revisions == [1]
+    assert after.description == 'Revisions up to 1 are removed.'
+
+
+def test_what_is_said_to_be_removed_is_not_removed_again(context: testing.Context[Keeper]):
+    said = dataclasses.replace(_secret(), description='Revisions up to 1 are removed.')
+
+    with context(context.on.update_status(), _leads(said)) as manager:
+        _leave_revisions(manager.charm, 2)
+        manager.run()
+
+    assert context.removed_secret_revisions == [2]
+
+
+def test_no_second_revision_is_removed_in_one_dispatch(context: testing.Context[Keeper]):
+    with context(context.on.update_status(), _leads(_secret())) as manager:
+        _leave_revisions(manager.charm, 2)
+        manager.charm.secret.store({'key': 'new'})
+        manager.run()
+
+    assert context.removed_secret_revisions == [3]
+
+
+def _leads(secret: testing.Secret) -> testing.State:
+    return testing.State(leader=True, secrets={secret})
 
 
 def test_followers_and_charms_without_the_secret_remove_nothing(context: testing.Context[Keeper]):

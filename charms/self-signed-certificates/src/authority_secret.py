@@ -38,8 +38,7 @@ def write(ca: LocalCA) -> dict[str, str]:
 
 def read(content: Mapping[str, str], options: Options, now: datetime.datetime) -> LocalCA:
     """The CA of a content that `write` gave; raises `x509.Malformed` where that is damaged."""
-    if content.get('digest') != _digest(content):
-        raise x509.Malformed('its parts do not belong together')
+    _check(content)
     return LocalCA(
         private_key=content['private-key'],
         certificate=content['ca-certificate'],
@@ -79,20 +78,47 @@ def adopt(
     made_with = options.ca_fingerprint if same else 'other'
     ca = LocalCA(key, certificate, options, made_with, int(end.timestamp()), now)
     before = expiring.get('ca-certificate', '')
-    return dataclasses.replace(ca, retiring=_retire(before, (), options, now), adopted=True)
+    return dataclasses.replace(
+        ca, retiring=_retire(before, (), _until(options, now, 0), now), adopted=True
+    )
 
 
-def superseded(ca: LocalCA, *, distrust: bool) -> tuple[Retiring, ...]:
-    """What is to be trusted beside the CA that comes after this one, itself among it or not."""
-    pem = '' if distrust else ca.certificate
-    return _retire(pem, ca.retiring, ca.options, ca.now)
+def superseded(ca: LocalCA, last: int) -> tuple[Retiring, ...]:
+    """What is to be trusted beside the CA that comes after this one.
+
+    Args:
+        ca: The CA that is no longer in force.
+        last: The end of the last of its certificates, in seconds since the epoch; 0: not known.
+
+    """
+    return _retire(ca.certificate, ca.retiring, _until(ca.options, ca.now, last), ca.now)
+
+
+def rescued(
+    pems: Iterable[str], options: Options, now: datetime.datetime, last: int
+) -> tuple[Retiring, ...]:
+    """What is to be trusted beside the CA that comes after one whose secret is lost.
+
+    Args:
+        pems: Certificates of the old CA as far as they were found; junk is left out.
+        options: Of the new CA.
+        now: The time.
+        last: As for `superseded`.
+
+    """
+    retiring: tuple[Retiring, ...] = ()
+    for pem in {one.strip(): one for one in pems}.values():
+        retiring = _retire(pem, retiring, _until(options, now, last), now)
+    return retiring
 
 
 def trust_anchors(content: Mapping[str, str], now: datetime.datetime) -> list[str]:
-    """The certificates of any content, newest first, without checking more than their time."""
+    """The certificates of a content, newest first; raises `x509.Malformed`."""
     active = content.get('ca-certificate')
     if not active:
         return []
+    if not is_foreign(content):
+        _check(content)
     second = now.timestamp()
     return [active, *(one.pem for one in _read_retiring(content) if one.until > second)]
 
@@ -106,19 +132,28 @@ def _read_retiring(content: Mapping[str, str]) -> tuple[Retiring, ...]:
     )
 
 
+def _until(options: Options, now: datetime.datetime, last: int) -> int:
+    """How long certificates of a CA that is replaced now may be met."""
+    end = last or int((now + options.validity).timestamp())
+    return max(end, int((now + OVERLAP).timestamp()))
+
+
 def _retire(
-    pem: str, others: Iterable[Retiring], options: Options, now: datetime.datetime
+    pem: str, others: Iterable[Retiring], until: int, now: datetime.datetime
 ) -> tuple[Retiring, ...]:
     """The others with a certificate in front, as many as have room and have not ended."""
-    second = int(now.timestamp())
-    until = second + int(max(options.validity, OVERLAP).total_seconds())
     try:
         until = min(until, int(x509.parse_certificate(pem).not_after.timestamp()))
     except x509.Malformed:
         until = 0
-    every = [one for one in (Retiring(pem, until), *others) if one.until > second]
+    every = [one for one in (Retiring(pem, until), *others) if one.until > now.timestamp()]
     sizes = itertools.accumulate(len(one.pem) for one in every)
     return tuple(one for one, size in zip(every, sizes, strict=True) if size <= MAX_RETIRING)
+
+
+def _check(content: Mapping[str, str]) -> None:
+    if content.get('digest') != _digest(content):
+        raise x509.Malformed('its parts do not belong together')
 
 
 def _digest(content: Mapping[str, str]) -> str:

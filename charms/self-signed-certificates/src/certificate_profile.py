@@ -70,6 +70,13 @@ class Signer:
         }
         return found == set(subject)
 
+    def _signs_lists(self) -> bool:
+        try:
+            usage = self.certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+        except x509.ExtensionNotFound:
+            return True
+        return usage.crl_sign
+
     def lives(self, validity: datetime.timedelta) -> bool:
         """Whether the CA certificate was made for such a life, give or take the last second."""
         life = self.certificate.not_valid_after_utc - self.certificate.not_valid_before_utc
@@ -110,7 +117,14 @@ class Signer:
     def sign_revocation_list(
         self, revoked: Iterable[Revoked], validity: datetime.timedelta, now: datetime.datetime
     ) -> str:
-        """A CRL (RFC 5280, 5) with these certificates, as PEM text."""
+        """A CRL (RFC 5280, 5) with these certificates, as PEM text.
+
+        Raises ValueError where the CA certificate is not for signing lists.
+        """
+        if not self._signs_lists():
+            raise ValueError(
+                'the CA certificate is not for signing revocation lists; run rotate-private-key'
+            )
         start, end = _period(now, validity)
         builder = (
             x509.CertificateRevocationListBuilder()

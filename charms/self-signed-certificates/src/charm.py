@@ -50,7 +50,9 @@ class SelfSignedCertificatesCharm(ops.CharmBase):
             problem = f'secret {CA_LABEL} with the CA is missing'
             return NotReady(f'{problem}; restore it or run rotate-private-key', blocked=True)
         if current is None or current.is_due():
-            return self._replace(wanted, current, distrust=False)
+            last = self._provider.last_expiry()
+            retiring = authority_secret.superseded(current, last) if current else ()
+            return self._replace(wanted, retiring)
         if current.adopted:
             self._store(current)
         return current
@@ -68,10 +70,9 @@ class SelfSignedCertificatesCharm(ops.CharmBase):
         return authority_secret.adopt(content, expiring, wanted, _now())
 
     def _replace(
-        self, wanted: local_ca.Options, current: local_ca.LocalCA | None, *, distrust: bool
+        self, wanted: local_ca.Options, retiring: tuple[local_ca.Retiring, ...]
     ) -> local_ca.LocalCA:
-        """A new CA, which is in force at once; the one before is trusted for a while or not."""
-        retiring = authority_secret.superseded(current, distrust=distrust) if current else ()
+        """A new CA, which is in force at once."""
         made = local_ca.create(wanted, _now(), retiring)
         self._store(made)
         return made
@@ -88,36 +89,55 @@ class SelfSignedCertificatesCharm(ops.CharmBase):
             return
         try:
             wanted = options.parse(self.config)
-            current = self._load(wanted)
-        except x509.Malformed:
-            wanted, current = options.parse(self.config), None
+            retiring = () if event.params.get('compromised') else self._retiring(wanted)
         except (Invalid, Unreadable) as error:
             event.fail(str(error))
             return
-        self._replace(wanted, current, distrust=bool(event.params.get('compromised')))
+        self._replace(wanted, retiring)
         state = self._provider.reconcile()
-        issued = state.summary.issued if isinstance(state, Result) else 0
-        event.set_results(
-            {'result': f'New private key and CA certificate; {issued} certificates are of it.'}
-        )
+        issued, left = 0, 0
+        if isinstance(state, Result):
+            issued, left = state.summary.issued, state.summary.superseded
+        result = f'New private key and CA certificate; {issued - left} certificates are of it.'
+        if left:
+            result += f' {left} are of the CA before; list-requests says why.'
+        event.set_results({'result': result})
+
+    def _retiring(self, wanted: local_ca.Options) -> tuple[local_ca.Retiring, ...]:
+        """What stays in trust beside a new CA; raises `Unreadable`."""
+        last = self._provider.last_expiry()
+        try:
+            if current := self._load(wanted):
+                return authority_secret.superseded(current, last)
+        except x509.Malformed:
+            pass  # what can be found of it counts
+        pems = (self._secret.load() or {}).get('ca-certificate', '')
+        found = [*self._provider.published_roots(), *([pems] if pems else [])]
+        return authority_secret.rescued(found, wanted, _now(), last)
 
     def _on_get_revocation_list(self, event: ops.ActionEvent) -> None:
-        if not self.unit.is_leader():
-            event.fail(NOT_LEADER)
+        state = self._provider.reconcile()
+        if not isinstance(state, Result):
+            event.fail(state.message if state else NOT_LEADER)
             return
-        ca = self._issuer()
-        if isinstance(ca, NotReady):
-            event.fail(ca.message)
+        try:
+            ca = self._load(options.parse(self.config))
+            assert ca, 'the pass went through'  # noqa: S101
+            text = ca.revocation_list(self._provider.ledger().revoked)
+        except ValueError as error:
+            event.fail(str(error))
             return
-        event.set_results({'revocation-list': ca.revocation_list(self._provider.ledger().revoked)})
+        event.set_results({'revocation-list': text})
 
     def _trust_anchors(self) -> list[str]:
         """The certificates of the secret, whoever wrote it; on any unit."""
         try:
             content = self._secret.load() or {}
+            return authority_secret.trust_anchors(content, _now())
         except Unreadable as error:
             raise ValueError(str(error)) from error
-        return authority_secret.trust_anchors(content, _now())
+        except x509.Malformed as error:
+            raise ValueError(f'secret {CA_LABEL} holds no CA: {error}') from error
 
 
 def _now() -> datetime.datetime:

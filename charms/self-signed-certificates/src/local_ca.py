@@ -160,7 +160,10 @@ class LocalCA:
         del certificate, timeout
 
     def revocation_list(self, revoked: Iterable[Revoked]) -> str:
-        """The CRL of this CA as PEM text; what other CAs issued is left out."""
+        """The CRL of this CA as PEM text; what other CAs issued is left out.
+
+        Raises ValueError with a message where the CA may not sign one.
+        """
         fingerprint = x509.fingerprint_of(self.certificate)
         own = [one for one in revoked if one.generation.partition(' ')[0] == fingerprint]
         return self._signer.sign_revocation_list(own, self.options.validity, self.now)

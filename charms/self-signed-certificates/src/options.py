@@ -65,8 +65,8 @@ def _subject(config: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
             subject.append((oid, value))
     found = dict(subject)
     country = found.get(_SUBJECT['ca-country-name'][0], 'US')
-    if not re.fullmatch('[A-Z]{2}', country):
-        raise Invalid('ca-country-name', f'"{country}" is not a code of two capitals, as in US')
+    if not re.fullmatch('[A-Za-z]{2}', country):
+        raise Invalid('ca-country-name', f'"{country}" is not a code of two letters, as in US')
     email = found.get(_SUBJECT['ca-email-address'][0], 'a@b')
     if not re.fullmatch(r'[!-?A-~]+@[!-?A-~]+', email):
         raise Invalid('ca-email-address', 'is not a mail address of plain ASCII characters')
@@ -89,8 +89,6 @@ def _choices(
     for value in found:
         if value not in known:
             raise Invalid(name, f'"{value[:40]}" is not one of {", ".join(known)}')
-    if not found:
-        raise Invalid(name, f'names nothing; use some of {", ".join(known)}')
     return tuple(value for value in known if value in found)
 
 

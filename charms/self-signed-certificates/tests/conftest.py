@@ -14,6 +14,18 @@ from tls_provider.testing import lint as linter
 from tls_provider.testing import pki
 
 _SECOND = datetime.timedelta(seconds=1)
+_USAGE = c509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=True,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+"""Of CA certificates of the library that the other charm is on."""
 
 
 @pytest.fixture(scope='session')
@@ -37,13 +49,14 @@ def _ca_content(
         subject=c509.Name(
             [
                 c509.NameAttribute(c509.NameOID.COMMON_NAME, common_name),
+                c509.NameAttribute(c509.NameOID.X500_UNIQUE_IDENTIFIER, '0f8d7f3e-55c3'),
                 c509.NameAttribute(c509.NameOID.COUNTRY_NAME, 'US'),
             ]
         ),
         start=start,
         life=life + _SECOND,  # it ends at `start + life`
-        extensions=[(c509.SubjectKeyIdentifier(b'\x01' * 20), False)],
-        without=[c509.AuthorityKeyIdentifier, c509.KeyUsage],
+        extensions=[(c509.SubjectKeyIdentifier(b'\x01' * 20), False), (_USAGE, True)],
+        without=[c509.AuthorityKeyIdentifier],
     )
     private_key = authority.key.private_bytes(
         serialization.Encoding.PEM,

@@ -12,6 +12,7 @@ from cryptography import x509 as c509
 from ops import testing
 
 import authority_secret
+import local_ca
 import options
 from charm import CA_LABEL, EXPIRING_LABEL, SelfSignedCertificatesCharm
 from tls_provider import wire, x509
@@ -547,6 +548,66 @@ class TestRotatePrivateKey:
         assert after.relations == issued.relations
         assert _content(after) == _content(issued)
 
+    def test_all_older_cas_are_out_of_trust_where_one_is_compromised(self, context: Context):
+        trust = testing.Relation('send-ca-cert')
+        state = context.run(context.on.start(), _state(trust))
+        # Each dispatch of Scenario forgets revisions, so that this one is not the action's.
+        state = context.run(context.on.config_changed(), _configured(state, ca_common_name='2'))
+        assert len(_trusted(state, trust)) == 2
+
+        after = self._run(context, state, compromised=True)
+
+        assert _trusted(after, trust) == [_content(after)['ca-certificate'].strip()]
+
+    def test_a_request_that_waits_is_served_by_the_new_ca(
+        self, context: Context, issued: testing.State, csr: str, make_request: Make
+    ):
+        late = make_request('late.example')
+        [relation] = issued.get_relations('certificates')
+        assert isinstance(relation, testing.Relation)
+        both = dataclasses.replace(relation, remote_units_data={0: _bag(csr, late)})
+        future = datetime.datetime.now(datetime.timezone.utc) + 30 * DAY
+        ahead = authority_secret.write(local_ca.create(options.parse({}), future))
+        peers = issued.get_relations('peers')[0]
+        waits = context.run(
+            context.on.update_status(),
+            dataclasses.replace(issued, relations={both, peers}, secrets={_secret(ahead)}),
+        )
+        assert 'run rotate-private-key' in waits.unit_status.message
+        assert isinstance(waits.unit_status, testing.BlockedStatus)
+
+        after = self._run(context, waits)
+
+        entries = _answers(after, both).entries
+        assert {entry.csr for entry in entries} == {csr, late}
+        assert {entry.ca.strip() for entry in entries} == {
+            _content(after)['ca-certificate'].strip()
+        }
+        assert isinstance(after.unit_status, testing.ActiveStatus)
+
+    @pytest.mark.parametrize(('compromised', 'stays'), [(True, False), (False, True)])
+    def test_a_certificate_that_is_not_issued_again_goes_with_the_trust_in_its_ca(
+        self,
+        compromised: bool,
+        stays: bool,
+        context: Context,
+        issued: testing.State,
+        relation: testing.Relation,
+    ):
+        narrow = context.run(
+            context.on.config_changed(), _configured(issued, allowed_domains='corp')
+        )
+        assert _entry(narrow, relation) == _entry(issued, relation)
+
+        after = self._run(context, narrow, compromised=compromised)
+
+        answers = _answers(after, relation)
+        assert bool(answers.entries) is stays
+        assert bool(answers.refusals) is not stays
+        assert context.action_results
+        assert '; 0 certificates are of it.' in context.action_results['result']
+        assert ('1 are of the CA before' in context.action_results['result']) is stays
+
     @pytest.mark.parametrize('content', [None, {'private-key': 'x', 'digest': 'y'}], ids=str)
     def test_it_mends_a_lost_or_damaged_ca(
         self,
@@ -556,13 +617,16 @@ class TestRotatePrivateKey:
         relation: testing.Relation,
     ):
         secrets = {_secret(content)} if content else set[testing.Secret]()
-        lost = dataclasses.replace(issued, secrets=secrets)
+        trust = testing.Relation('send-ca-cert')
+        lost = dataclasses.replace(issued, secrets=secrets, relations={*issued.relations, trust})
 
         after = self._run(context, lost)
 
         assert isinstance(after.unit_status, testing.ActiveStatus)
         _assert_issued_by_the_ca_in_force(after, relation)
-        assert _entry(after, relation).ca != _entry(issued, relation).ca
+        old, new = (_entry(state, relation).ca.strip() for state in (issued, after))
+        assert old != new
+        assert _trusted(after, trust) == sorted([old, new])
 
 
 class TestRevocation:
@@ -587,6 +651,33 @@ class TestRevocation:
         assert [one.serial_number for one in crl] == [serial]
         assert _entry(revoked, relation).certificate != old.certificate
         _assert_issued_by_the_ca_in_force(revoked, relation)
+
+    def test_a_ca_that_may_not_sign_lists_says_so(
+        self, context: Context, issued: testing.State, ca_content: Content
+    ):
+        now = datetime.datetime.now(datetime.timezone.utc)
+        content = ca_content(DEFAULT_NAME, now - DAY, 365 * DAY)
+        adopted = _american(dataclasses.replace(issued, secrets={_secret(content)}))
+
+        with pytest.raises(testing.ActionFailed) as caught:
+            context.run(context.on.action('get-revocation-list'), adopted)
+
+        assert caught.value.message == (
+            'the CA certificate is not for signing revocation lists; run rotate-private-key'
+        )
+
+    def test_the_list_is_of_the_ca_that_is_in_force_afterwards(
+        self, context: Context, issued: testing.State, relation: testing.Relation
+    ):
+        aged = _configured(issued, ca_common_name='Other')
+
+        after = context.run(context.on.action('get-revocation-list'), aged)
+
+        assert context.action_results
+        crl = c509.load_pem_x509_crl(context.action_results['revocation-list'].encode())
+        ca = c509.load_pem_x509_certificate(_entry(after, relation).ca.encode())
+        assert crl.issuer == ca.subject
+        _assert_issued_by_the_ca_in_force(after, relation)
 
     @pytest.mark.parametrize(
         ('config', 'leader', 'message'),

@@ -229,7 +229,7 @@ def test_without_a_digest_a_key_that_cannot_be_loaded_is_no_ca(
 
 class TestRetiring:
     def test_a_superseded_ca_is_trusted_as_long_as_its_certificates_may_live(self, ca: LocalCA):
-        [retiring] = authority_secret.superseded(ca, distrust=False)
+        [retiring] = authority_secret.superseded(ca, 0)
 
         assert retiring.pem == ca.certificate
         assert retiring.until == int((NOW + 90 * DAY).timestamp())
@@ -240,14 +240,14 @@ class TestRetiring:
             wanted = dataclasses.replace(short, ca_validity=ca_validity)
             ca = local_ca.create(wanted, NOW)
 
-            [retiring] = authority_secret.superseded(ca, distrust=False)
+            [retiring] = authority_secret.superseded(ca, 0)
 
             late = int((NOW + until).timestamp()) - retiring.until
             assert 0 <= late <= 301  # the CA begins five minutes in the past
 
     def test_trust_anchors_are_the_ca_and_those_before_it_newest_first(self, ca: LocalCA):
-        second = local_ca.create(OPTIONS, NOW, authority_secret.superseded(ca, distrust=False))
-        third = local_ca.create(OPTIONS, NOW, authority_secret.superseded(second, distrust=False))
+        second = local_ca.create(OPTIONS, NOW, authority_secret.superseded(ca, 0))
+        third = local_ca.create(OPTIONS, NOW, authority_secret.superseded(second, 0))
 
         assert third.trust_anchors == (third.certificate, second.certificate, ca.certificate)
         content = authority_secret.write(third)
@@ -257,29 +257,38 @@ class TestRetiring:
         assert [one.strip() for one in read.trust_anchors] == stripped
 
     def test_they_retire(self, ca: LocalCA):
-        retiring = authority_secret.superseded(ca, distrust=False)
+        retiring = authority_secret.superseded(ca, 0)
         late = NOW + 90 * DAY
         new = local_ca.create(OPTIONS, late, retiring)
 
         assert new.trust_anchors == (new.certificate,)
         content = authority_secret.write(new)
         assert authority_secret.trust_anchors(content, late) == [new.certificate]
-        assert authority_secret.superseded(new, distrust=True) == ()
 
-    def test_a_compromised_ca_is_not_trusted_but_those_before_it_are(self, ca: LocalCA):
-        second = local_ca.create(OPTIONS, NOW, authority_secret.superseded(ca, distrust=False))
+    def test_it_is_trusted_as_long_as_its_last_certificate_lives(self, ca: LocalCA):
+        last = int((NOW + 200 * DAY).timestamp())
 
-        [retiring] = authority_secret.superseded(second, distrust=True)
+        [retiring] = authority_secret.superseded(ca, last)
 
-        assert retiring.pem == ca.certificate
+        assert retiring.until == last
+
+    def test_what_is_found_of_a_lost_ca_is_trusted(self, ca: LocalCA):
+        other = local_ca.create(OPTIONS, NOW)
+        found = [ca.certificate, 'junk', other.certificate, f'{ca.certificate}\n', '']
+
+        retiring = authority_secret.rescued(found, OPTIONS, NOW, 0)
+
+        assert sorted(one.pem.strip() for one in retiring) == sorted(
+            one.certificate.strip() for one in (ca, other)
+        )
 
     def test_the_secret_stays_within_its_size(self):
         wanted = dataclasses.replace(OPTIONS, key_algorithm='rsa-4096')
         ca = local_ca.create(wanted, NOW)
-        retiring = authority_secret.superseded(ca, distrust=False)
+        retiring = authority_secret.superseded(ca, 0)
         for _ in range(20):
             again = dataclasses.replace(ca, retiring=retiring)
-            retiring = authority_secret.superseded(again, distrust=False)
+            retiring = authority_secret.superseded(again, 0)
 
         content = authority_secret.write(dataclasses.replace(ca, retiring=retiring))
 
@@ -298,6 +307,12 @@ class TestRetiring:
 
     def test_no_content_has_no_anchors(self):
         assert authority_secret.trust_anchors({}, NOW) == []
+
+    def test_a_damaged_content_has_none_either(self, ca: LocalCA):
+        content = authority_secret.write(ca) | {'retire-at': 'x'}
+
+        with pytest.raises(Malformed, match='do not belong together'):
+            authority_secret.trust_anchors(content, NOW)
 
 
 def test_a_certificate_for_the_key_of_the_ca_is_refused(ca: LocalCA):

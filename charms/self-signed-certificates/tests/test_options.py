@@ -154,9 +154,8 @@ def test_the_subject_has_the_order_of_the_forum():
     ('name', 'value', 'reason'),
     [
         ('ca-country-name', 'USA', '3 bytes; use 2 at most'),
-        ('ca-country-name', 'us', '"us" is not a code of two capitals, as in US'),
-        ('ca-country-name', 'U', '"U" is not a code of two capitals, as in US'),
-        ('ca-country-name', 'Ä', '"Ä" is not a code of two capitals, as in US'),
+        ('ca-country-name', 'U', '"U" is not a code of two letters, as in US'),
+        ('ca-country-name', 'Ä', '"Ä" is not a code of two letters, as in US'),
         ('ca-organization', 'o' * 65, '65 bytes; use 64 at most'),
         ('ca-organizational-unit', 'o' * 65, '65 bytes; use 64 at most'),
         ('ca-state-or-province-name', 's' * 129, '129 bytes; use 128 at most'),
@@ -176,7 +175,7 @@ def test_the_subject_has_the_order_of_the_forum():
             'extended-key-usages', 'server-auth,code-signing',
             '"code-signing" is not one of server-auth, client-auth',
         ),
-        ('extended-key-usages', ',', 'names nothing; use some of server-auth, client-auth'),
+        ('extended-key-usages', ',', 'names nothing'),
         (
             'request-key-algorithms', 'rsa-2048',
             '"rsa-2048" is not one of rsa, ecdsa-p256, ecdsa-p384, ecdsa-p521, ed25519',

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from cryptography import x509 as c509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -414,3 +414,23 @@ class TestRevocationList:
             for one in (crl, c509.load_pem_x509_crl(later.encode()))
         ]
         assert numbers[0] < numbers[1]
+
+
+@pytest.mark.parametrize(
+    ('algorithm', 'kind', 'bits'),
+    [
+        ('rsa-2048', rsa.RSAPrivateKey, 2048),
+        ('rsa-3072', rsa.RSAPrivateKey, 3072),
+        ('rsa-4096', rsa.RSAPrivateKey, 4096),
+        ('ecdsa-p256', ec.EllipticCurvePrivateKey, 256),
+        ('ecdsa-p384', ec.EllipticCurvePrivateKey, 384),
+        ('ed25519', ed25519.Ed25519PrivateKey, None),
+    ],
+)
+def test_a_ca_has_the_key_that_is_asked_for(algorithm: str, kind: type, bits: int | None):
+    made = certificate_profile.make_root(SUBJECT, algorithm, 365 * DAY, NOW)
+
+    key = Signer.load(*made).key
+
+    assert isinstance(key, kind)
+    assert getattr(key, 'key_size', None) == bits

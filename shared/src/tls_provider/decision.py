@@ -21,7 +21,8 @@ class Answer:
     key: str
     """Of the ledger."""
     serves: bool
-    """The entry holds a certificate of the kind that was asked for, in force and not revoked."""
+    """The entry holds a certificate of the kind that was asked for, not ended, not revoked, and of
+    an authority that is in force or trusted still."""
     revoke: bool = False
     """The operator wants the certificate of the entry revoked."""
 

@@ -58,7 +58,7 @@ class Engine:
                 case Refuse():
                     tally.add(decision.relation_id, decision.requirer, self._refused(decision))
                 case Ask():
-                    answer = turns.answers[decision.answer.key]
+                    answer = _marked(decision, turns.answers[decision.answer.key])
                     tally.add(decision.relation_id, decision.request.requirer, answer)
             leaving += self._leaving(decision)
         tally.asked = turns.asked
@@ -203,6 +203,16 @@ class Engine:
             csr, code, outcome.message, outcome.reason, backend.provider_type, backend.endpoint
         )
         return dataclasses.replace(answer, entry=None, refusal=refusal, record=record)
+
+
+def _marked(ask: Ask, answer: Answer) -> Answer:
+    """The answer, with a certificate that was to be revoked shown as such if it is still there.
+
+    So that requirers stop using it, and no later pass takes it for one that serves.
+    """
+    if not ask.answer.revoke or answer.entry is None or answer.entry != ask.answer.entry:
+        return answer
+    return dataclasses.replace(answer, entry=dataclasses.replace(answer.entry, revoked=True))
 
 
 @dataclasses.dataclass

@@ -27,6 +27,11 @@ RENEW_AT = 0.97
 """Share of its life after which a certificate is replaced for the same request. Requirers renew
 earlier, at 0.9 by default and at 0.95 at the latest, with a new request; this serves those whose
 new request is the old one, byte for byte."""
+MARGIN = 600
+"""Seconds before its end at which it is replaced at the latest: twice the time between two events
+that come by themselves. Of a life that is short, a quarter is enough."""
+MAX_WAIT = 7 * 86400
+"""Seconds that anybody waits at most. A longer wait comes from a clock that was wrong."""
 NEVER = 1 << 40
 """The `retry_at` of a refusal that is final while the settings are the same."""
 MAX_MESSAGE = 200
@@ -53,6 +58,7 @@ class Record:
     """The published certificate is a CA certificate."""
     serial: str = ''
     """Of the published certificate, in hexadecimal digits."""
+    not_before: int = 0
     not_after: int = 0
     renew_at: int = 0
     attempts: int = 0
@@ -68,7 +74,9 @@ class Record:
 
     def waits(self, settings: str, now: int) -> bool:
         """Whether it is too early for another attempt."""
-        return self.tried_under == settings and now < self.retry_at
+        if self.tried_under != settings:
+            return False
+        return self.retry_at == NEVER or now < self.retry_at <= now + MAX_WAIT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,9 +138,14 @@ def described(record: Record, certificate: Certificate, generation: str) -> Reco
         generation=generation,
         is_ca=certificate.is_ca,
         serial=f'{certificate.serial:x}',
+        not_before=start,
         not_after=end,
-        renew_at=start + int((end - start) * RENEW_AT),
+        renew_at=end - _margin(end - start),
     )
+
+
+def _margin(life: int) -> int:
+    return int(max(life * (1 - RENEW_AT), min(MARGIN, life / 4)))
 
 
 def failed(

@@ -39,9 +39,13 @@ def text(config: Mapping[str, object], name: str, default: str = '') -> str:
 
 
 def items(config: Mapping[str, object], name: str, default: str = '') -> tuple[str, ...]:
-    """The items of a list with commas, empty ones left out, each once."""
-    parts = (part.strip() for part in text(config, name, default).split(','))
-    return tuple(dict.fromkeys(part for part in parts if part))
+    """The items of a list with commas, empty ones left out, each once; raises `Invalid`."""
+    value = text(config, name, default)
+    parts = (part.strip() for part in value.split(','))
+    found = tuple(dict.fromkeys(part for part in parts if part))
+    if value and not found:
+        raise Invalid(name, 'names nothing')
+    return found
 
 
 def allowed_domains(config: Mapping[str, object]) -> tuple[str, ...]:

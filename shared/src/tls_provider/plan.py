@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from tls_provider.ledger import Ledger, Record
 
 
+_CLOCK_TOLERANCE = 3600
+"""Seconds that a certificate may start in the future before it is taken for the work of a clock
+that was wrong; less than that passes by itself."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Relation:
     """One relation as it was read."""
@@ -41,7 +46,8 @@ class Authority:
     limit: int | None
     """Certificates in one relation; None: no limit."""
     anchors: Callable[[], frozenset[str]]
-    """Fingerprints of the trust anchors; called only for certificates that the ledger lacks."""
+    """Fingerprints of the trust anchors, none where these are not known. Called only for
+    certificates that the ledger lacks or that another authority has issued."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,8 +139,19 @@ class _Planner:
             and not (entry.revoked or revoke)
             and record.is_ca == submission.is_ca
             and self.now <= record.not_after
+            and self._is_trusted(entry, record)
         )
         return Answer(entry, None if entry else refusal, record, key, serves, revoke)
+
+    def _is_trusted(self, entry: wire.Entry, record: Record) -> bool:
+        """Whether clients are told to trust the authority of a certificate that is superseded."""
+        if self.authority is None or record.generation in {'', self.authority.generation}:
+            return True
+        anchors = self.authority.anchors()
+        try:
+            return not anchors or x509.fingerprint_of(entry.ca) in anchors
+        except x509.Malformed:
+            return False
 
     def _decide(self, relation_id: int, submission: wire.Submission, answer: Answer) -> Decision:
         keep = Keep(relation_id, submission.owner, submission.csr, answer)
@@ -142,7 +159,8 @@ class _Planner:
         if authority is None:
             return keep
         current = answer.serves and record.generation == authority.generation
-        if current and not submission.flaw and self.now < record.renew_at:
+        due = self.now >= record.renew_at or record.not_before > self.now + _CLOCK_TOLERANCE
+        if current and not submission.flaw and not due:
             return keep
         # A final refusal that is not published, or no longer, has to be given again.
         lost = record.retry_at == ledger.NEVER and not answer.serves and not answer.refusal

@@ -52,6 +52,7 @@ def rules(capabilities: Capabilities) -> tuple[Rule, ...]:
         lambda request: _kinds(request, capabilities),
         _count,
         lambda request: _dns(request, capabilities),
+        lambda request: _domains(request, capabilities),
     )
 
 
@@ -198,10 +199,41 @@ def _dns_name(name: x509.Name, capabilities: Capabilities) -> Rejected | None:
             )
     if not x509.is_host_name(host):
         return _domain(f'"{name}" is not a valid DNS name')
-    if capabilities.allowed_domains and not _within(host, capabilities):
-        allowed = x509.printable(', '.join(capabilities.allowed_domains), 80)
-        return _domain(f'{name} is outside the allowed domains: {allowed}')
     return None
+
+
+def _domains(request: Request, capabilities: Capabilities) -> Rejected | None:
+    """Hosts of any kind of name, and of a common name that looks like one, within the list.
+
+    IP addresses belong to no domain, and CA certificates have a list of their own.
+    """
+    if not capabilities.allowed_domains or request.is_ca:
+        return None
+    hosts = [_host(name) for name in request.csr.names]
+    common_name = request.csr.common_name.lower().removeprefix('*.')
+    if not hosts or ('.' in common_name and x509.is_host_name(common_name)):
+        hosts.append(common_name)
+    for host in hosts:
+        if host and not _within(host, capabilities):
+            allowed = x509.printable(', '.join(capabilities.allowed_domains), 80)
+            shown = x509.printable(host)
+            return _domain(f'{shown} is outside the allowed domains: {allowed}')
+    return None
+
+
+def _host(name: x509.Name) -> str:
+    """The host that a name belongs to, in lower case; empty where there is none."""
+    match name.kind:
+        case NameKind.DNS:
+            return name.value.removeprefix('*.')
+        case NameKind.EMAIL:
+            return name.value.rpartition('@')[2].lower()
+        case NameKind.URI:
+            authority = re.match(r'[^:]*://([^/?#]*)', name.value)
+            host = authority[1].rpartition('@')[2] if authority else ''
+            return re.sub(r':\d*$', '', host).lower()
+        case _:
+            return ''
 
 
 def _within(name: str, capabilities: Capabilities) -> bool:

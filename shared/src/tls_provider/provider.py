@@ -122,6 +122,18 @@ class Provider(ops.Object):
         decisions = plan(self._read_all(), self.ledger(), None, _now())
         return tuple(decision for decision in decisions if isinstance(decision, Keep))
 
+    def last_expiry(self) -> int:
+        """When the last published certificate ends, in seconds since the epoch; 0: not known.
+
+        For the leader.
+        """
+        return max((record.not_after for record in self.ledger().records.values()), default=0)
+
+    def published_roots(self) -> tuple[str, ...]:
+        """PEM texts of the roots of published certificates, each once; for the leader."""
+        answers = [wire.read_answers(one.data[self._charm.app]) for one in self._relations()]
+        return tuple(dict.fromkeys(entry.ca for one in answers for entry in one.entries))
+
     def reconcile(
         self, orders: Orders | None = None, *, ending: ops.Relation | None = None
     ) -> Result | NotReady | None:
@@ -212,9 +224,10 @@ class Provider(ops.Object):
         return Relation(relation.id, tuple(submissions), tuple(complaints), published)
 
     def _on_event(self, event: ops.EventBase) -> None:
-        broken = isinstance(event, ops.RelationBrokenEvent)
-        ours = broken and event.relation.name == self._endpoint
-        self.reconcile(ending=event.relation if ours else None)
+        ending = event.relation if isinstance(event, ops.RelationBrokenEvent) else None
+        if ending is not None and ending.name != self._endpoint:
+            ending = None  # of another endpoint of the charm
+        self.reconcile(ending=ending)
 
     def _on_collect_status(self, event: ops.CollectStatusEvent) -> None:
         match self._state:
@@ -257,5 +270,5 @@ def _settings(issuer: Issuer) -> str:
         name: sorted(cast('frozenset[str]', value)) if isinstance(value, frozenset) else value
         for name, value in vars(issuer.capabilities).items()
     }
-    text = f'{RULES_VERSION} {capabilities} {issuer.settings}'
+    text = f'{RULES_VERSION} {capabilities} {issuer.generation} {issuer.settings}'
     return hashlib.sha256(text.encode()).hexdigest()[:16]

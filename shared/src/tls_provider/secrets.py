@@ -33,9 +33,12 @@ class AppSecret(ops.Object):
         self._charm = charm
         self._label = label
         self._found: ops.Secret | None = None
+        self._is_pruning = False
+        self._has_removed = False
         self.framework.observe(charm.on.secret_changed, self._on_secret_changed)
         self.framework.observe(charm.on.secret_remove, self._on_secret_remove)
         self.framework.observe(charm.on.update_status, self._on_update_status)
+        self.framework.observe(charm.on.collect_unit_status, self._on_collect_status)
 
     def load(self) -> dict[str, str] | None:
         """The latest content; None where there is no such secret. Raises `Unreadable`."""
@@ -66,8 +69,11 @@ class AppSecret(ops.Object):
         return self._found
 
     def _on_update_status(self, _: ops.UpdateStatusEvent) -> None:
-        """Remove the oldest of the revisions that are left."""
-        if not self._charm.unit.is_leader():
+        self._is_pruning = self._charm.unit.is_leader()
+
+    def _on_collect_status(self, _: ops.CollectStatusEvent) -> None:
+        """At the end of an update-status that removed nothing else, remove the oldest revision."""
+        if not self._is_pruning or self._has_removed:
             return
         try:
             secret = self._find()
@@ -92,6 +98,7 @@ class AppSecret(ops.Object):
             self._remove(event.secret, event.revision)
 
     def _remove(self, secret: ops.Secret, revision: int) -> None:
+        self._has_removed = True
         try:
             secret.remove_revision(revision)
         except ops.ModelError as error:  # it is gone already

@@ -32,6 +32,8 @@ class Summary:
     """What a pass came to; counts are of requests."""
 
     issued: int = 0
+    superseded: int = 0
+    """Of those that are issued: by an authority that is no longer in force."""
     pending: int = 0
     refused: int = 0
     problems: tuple[Problem, ...] = ()
@@ -110,6 +112,7 @@ class Tally:
         book = ledger.current(dataclasses.replace(book, records=records), now)
         summary = Summary(
             issued=len(served),
+            superseded=sum(1 for one in served if one.record.generation != book.generation),
             pending=len(every) - len(served) - refused,
             refused=refused,
             problems=tuple(self.problems),

@@ -22,7 +22,15 @@ Config = dict[str, 'str | int | float | bool']
 
 
 class World:
-    """A state that events change; each test has one of its own."""
+    """A state that events change; each test has one of its own.
+
+    A charm whose authority is not its own may lower what is asked of certificates in a subclass.
+    """
+
+    chooses_serials = True
+    """Serial numbers are the charm's own, and have 64 bits at least."""
+    knows_root = True
+    """Chains end in a root."""
 
     def __init__(self, charm: type[ops.CharmBase], state: testing.State):
         self.context = self._context(charm)
@@ -158,9 +166,29 @@ class World:
             if relation.endpoint == 'certificates':
                 assert isinstance(relation, testing.Relation)
                 requirers.assert_every_generation_reads(relation.local_app_data)
-                _assert_answers(relation, anchors)
+                self._assert_answers(relation, anchors)
         self._assert_no_key_is_seen()
         self._assert_nothing_more_to_do()
+
+    def _assert_answers(self, relation: testing.Relation, anchors: list[str]) -> None:
+        """Each request has one answer at most, and each certificate is what was asked for."""
+        asked = _asked(relation)
+        answers = wire.read_answers(relation.local_app_data)
+        published = [answer.csr for answer in (*answers.entries, *answers.refusals)]
+        assert len(published) == len(set(published)), 'two answers to one request'
+        assert set(published) <= set(asked), 'an answer to what is not asked, or not its text'
+        for entry in answers.entries:
+            self.assert_certificate(entry, is_ca=asked[entry.csr])
+            assert x509.fingerprint_of(entry.ca) in anchors
+
+    def assert_certificate(self, entry: wire.Entry, *, is_ca: bool) -> None:
+        """A certificate is for its request alone, in force, and its chain is in order."""
+        leaf, *chain = assert_certificate(entry, is_ca=is_ca)
+        if self.chooses_serials:
+            assert leaf.serial.bit_length() >= 64
+        if self.knows_root:
+            root = c509.load_der_x509_certificate(chain[-1].der)
+            assert root.issuer == root.subject
 
     def _assert_nothing_more_to_do(self) -> None:
         before = self.state
@@ -198,24 +226,18 @@ def _contents(state: testing.State) -> dict[str, dict[str, str]]:
     }
 
 
-def _assert_answers(relation: testing.Relation, anchors: list[str]) -> None:
-    """Each request has one answer at most, and each certificate is what was asked for."""
+def _asked(relation: testing.Relation) -> dict[str, bool]:
+    """The requests of a relation, and whether all that submit one want a CA certificate."""
     asked: dict[str, bool] = {}
     bags = [*relation.remote_units_data.values(), relation.remote_app_data]
     for bag in bags:
         for submission in wire.read_requests('unit', bag)[0]:
             asked[submission.csr] = asked.get(submission.csr, True) and submission.is_ca
-    answers = wire.read_answers(relation.local_app_data)
-    published = [answer.csr for answer in (*answers.entries, *answers.refusals)]
-    assert len(published) == len(set(published)), 'two answers to one request'
-    assert set(published) <= set(asked), 'an answer to what is not asked, or not its text'
-    for entry in answers.entries:
-        assert_certificate(entry, is_ca=asked[entry.csr])
-        assert x509.fingerprint_of(entry.ca) in anchors
+    return asked
 
 
-def assert_certificate(entry: wire.Entry, *, is_ca: bool) -> None:
-    """A certificate is for its request and nothing else, in force, and its chain is in order."""
+def assert_certificate(entry: wire.Entry, *, is_ca: bool) -> list[x509.Certificate]:
+    """The chain of a certificate that is for its request alone, in force and in order."""
     request = x509.parse_request(entry.csr)
     leaf, *chain = [x509.parse_certificate(text) for text in entry.chain]
     assert leaf == x509.parse_certificate(entry.certificate)
@@ -223,10 +245,8 @@ def assert_certificate(entry: wire.Entry, *, is_ca: bool) -> None:
     now = datetime.datetime.now(datetime.timezone.utc)
     assert x509.mismatch(request, leaf, chain, is_ca=is_ca, now=now) is None
     assert leaf.not_after <= min(one.not_after for one in chain), 'it outlives an issuer'
-    assert leaf.serial.bit_length() >= 64
-    root = c509.load_der_x509_certificate(chain[-1].der)
-    assert root.issuer == root.subject
     _assert_extensions(c509.load_der_x509_certificate(leaf.der), is_ca=is_ca)
+    return [leaf, *chain]
 
 
 def _assert_extensions(leaf: c509.Certificate, *, is_ca: bool) -> None:
@@ -234,6 +254,9 @@ def _assert_extensions(leaf: c509.Certificate, *, is_ca: bool) -> None:
     found = {extension.oid.dotted_string: extension for extension in leaf.extensions}
     known = {'2.5.29.14', '2.5.29.15', '2.5.29.17', '2.5.29.19', '2.5.29.35', '2.5.29.37'}
     assert set(found) <= known | {'2.5.29.31', '1.3.6.1.5.5.7.1.1', '2.5.29.32'}
+    identifier = leaf.extensions.get_extension_for_class(c509.AuthorityKeyIdentifier).value
+    assert identifier.key_identifier
+    assert identifier.authority_cert_issuer is None, 'a renewed issuer would not be found'
     constraints = leaf.extensions.get_extension_for_class(c509.BasicConstraints)
     assert constraints.critical
     assert constraints.value == c509.BasicConstraints(ca=is_ca, path_length=0 if is_ca else None)

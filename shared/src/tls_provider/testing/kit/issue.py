@@ -12,7 +12,7 @@ from tls_provider import x509
 from tls_provider.testing import evidence, pki, requirers
 from tls_provider.testing.features import CASES, KEYS, Case, Feature
 from tls_provider.testing.kit.base import Kit, Record
-from tls_provider.testing.world import World, assert_certificate
+from tls_provider.testing.world import World
 
 
 class IssueMatrix(Kit):
@@ -40,7 +40,7 @@ class IssueMatrix(Kit):
         else:
             entry = world.entry(relation)
             assert entry.csr == csr
-            assert_certificate(entry, is_ca=case.is_ca)
+            world.assert_certificate(entry, is_ca=case.is_ca)
             evidence.assert_accepted(entry, csr_key=key, is_ca=case.is_ca)
         for feature in lacking or needs:
             self.prove(record_property, feature, 'refused' if lacking else 'served')
