@@ -73,7 +73,7 @@ def test_an_interrupted_demo_leaves_nothing(state: pathlib.Path) -> None:
         if 'add-model' in line:
             break
 
-    # Again and again, as people do: Python loses an interrupt that comes while it cleans up objects.
+    # Again and again, as people do: Python loses one that comes while it cleans up objects.
     while running.poll() is None and time.monotonic() < deadline:
         running.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
