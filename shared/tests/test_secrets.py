@@ -10,7 +10,10 @@ from ops import testing
 
 from tls_provider.secrets import AppSecret
 
-META = {'name': 'keeper'}
+META: dict[str, object] = {
+    'name': 'keeper',
+    'peers': {'peers': {'interface': 'tls-provider-peers'}},
+}
 LABEL = 'ca'
 
 
@@ -73,92 +76,109 @@ def test_what_was_stored_is_loaded_in_the_next_dispatch(context: testing.Context
         assert manager.charm.secret.load() == {'key': 'new'}
 
 
-def test_the_revision_that_is_replaced_is_removed_at_once(context: testing.Context[Keeper]):
-    before = testing.Secret({'key': 'one'}, label=LABEL, owner='app')
+def _state(*secrets: testing.Secret, leader: bool = True) -> testing.State:
+    peers = testing.PeerRelation('peers')
+    return testing.State(leader=leader, secrets={*secrets}, relations={peers})
 
-    with context(context.on.start(), testing.State(leader=True, secrets={before})) as manager:
+
+def _stored(
+    context: testing.Context[Keeper], state: testing.State, *, first: bool = False
+) -> testing.State:
+    """After a dispatch that stored another content."""
+    with context(context.on.start(), state) as manager:
         manager.charm.secret.load()
-        manager.charm.secret.store({'key': 'new'})
-        [after] = manager.run().secrets
-
-    assert context.removed_secret_revisions == [1]
-    assert after.description == 'Revisions up to 1 are removed.'
+        manager.charm.secret.store({'key': f'{len(context.emitted_events)}'}, first=first)
+        return manager.run()
 
 
-def _leave_revisions(charm: Keeper, count: int) -> None:
-    """Do as a charm does that removes no revision."""
-    for number in range(count):
-        secret = charm.model.get_secret(label=LABEL)
-        secret.set_content({'key': f'later {number}'})
-        secret.get_content(refresh=True)
+def _listed(state: testing.State) -> str:
+    [peers] = state.get_relations('peers')
+    assert isinstance(peers, testing.PeerRelation)
+    return peers.local_app_data.get(f'superseded-revisions-{LABEL}', '')
 
 
-def test_what_somebody_else_left_is_not_said_to_be_removed(context: testing.Context[Keeper]):
-    with context(context.on.start(), testing.State(leader=True, secrets={_secret()})) as manager:
-        _leave_revisions(manager.charm, 2)
-        manager.charm.secret.store({'key': 'new'})
-        [after] = manager.run().secrets
-
-    assert context.removed_secret_revisions == [3]
-    assert after.description is None
-
-
-def test_revisions_that_somebody_else_left_are_removed_one_in_each_update_status(
+def test_a_revision_that_was_replaced_is_removed_in_the_next_dispatch_and_not_before(
     context: testing.Context[Keeper],
 ):
-    with context(context.on.start(), testing.State(leader=True, secrets={_secret()})) as manager:
-        _leave_revisions(manager.charm, 2)
-        for _ in range(2):
-            manager.charm.on.update_status.emit()
-        [after] = manager.run().secrets
+    before = testing.Secret({'key': 'one'}, label=LABEL, owner='app')
+
+    stored = _stored(context, _state(before))
+    # In one dispatch Juju would keep the removal and lose the change.
+    assert context.removed_secret_revisions == []
+    assert _listed(stored) == '1'
+    after = context.run(context.on.update_status(), stored)
+    again = context.run(context.on.update_status(), after)
 
     assert context.removed_secret_revisions == [1]
-    assert after.description == 'Revisions up to 1 are removed.'
+    assert _listed(after) == _listed(again) == ''
+    assert again.relations == after.relations
 
 
-def test_what_is_said_to_be_removed_is_not_removed_again(context: testing.Context[Keeper]):
-    said = dataclasses.replace(_secret(), description='Revisions up to 1 are removed.')
+def test_revisions_are_removed_one_in_each_dispatch_the_newest_first(
+    context: testing.Context[Keeper],
+):
+    state = _state(testing.Secret({'key': 'one'}, label=LABEL, owner='app'))
+    for _ in range(3):
+        state = _stored(context, state)
+    assert _listed(state) == '3 2 1'
 
-    with context(context.on.update_status(), _leads(said)) as manager:
-        _leave_revisions(manager.charm, 2)
-        manager.run()
+    for _ in range(5):
+        state = context.run(context.on.update_status(), state)
 
-    assert context.removed_secret_revisions == [2]
-
-
-def test_no_second_revision_is_removed_in_one_dispatch(context: testing.Context[Keeper]):
-    with context(context.on.update_status(), _leads(_secret())) as manager:
-        _leave_revisions(manager.charm, 2)
-        manager.charm.secret.store({'key': 'new'})
-        manager.run()
-
-    assert context.removed_secret_revisions == [3]
+    assert context.removed_secret_revisions == [3, 2, 1]
+    [secret] = state.secrets
+    assert secret.latest_content != {'key': 'one'}
 
 
-def _leads(secret: testing.Secret) -> testing.State:
-    return testing.State(leader=True, secrets={secret})
-
-
-def test_followers_and_charms_without_the_secret_remove_nothing(context: testing.Context[Keeper]):
-    for state in (
-        testing.State(leader=False, secrets={_secret()}),
-        testing.State(leader=True),
-        testing.State(leader=True, secrets={_secret('other')}),
-    ):
-        context.run(context.on.update_status(), state)
-
-    assert context.removed_secret_revisions == []
-
-
-def test_a_revision_that_nobody_reads_is_removed(context: testing.Context[Keeper]):
-    with context(context.on.start(), testing.State(leader=True, secrets={_secret()})) as manager:
-        _leave_revisions(manager.charm, 1)
+def test_those_that_somebody_else_left_go_as_well(context: testing.Context[Keeper]):
+    with context(context.on.start(), _state(_secret())) as manager:
+        for number in range(2):  # as a charm does that removes nothing
+            secret = manager.charm.model.get_secret(label=LABEL)
+            secret.set_content({'key': f'later {number}'})
+            secret.get_content(refresh=True)
+        manager.charm.secret.store({'key': 'ours'}, first=True)
         state = manager.run()
+
+    assert _listed(state) == '3 2 1'
+
+
+@pytest.mark.parametrize('leader', [True, False])
+def test_a_revision_that_nobody_reads_is_removed_by_the_leader(
+    leader: bool, context: testing.Context[Keeper]
+):
+    state = _stored(context, _state(testing.Secret({'key': 'one'}, label=LABEL, owner='app')))
+    state = dataclasses.replace(state, leader=leader)
     [secret] = state.secrets
 
-    context.run(context.on.secret_remove(secret, revision=1), state)
+    after = context.run(context.on.secret_remove(secret, revision=1), state)
 
-    assert context.removed_secret_revisions == [1]
+    assert context.removed_secret_revisions == [1] * leader
+    if leader:
+        assert _listed(after) == ''
+
+
+def test_a_revision_that_is_gone_is_no_error(
+    context: testing.Context[Keeper], monkeypatch: pytest.MonkeyPatch
+):
+    def gone(*_: object, **__: object) -> None:
+        raise ops.ModelError('ERROR secret "x" revision 1 not found')
+
+    state = _stored(context, _state(testing.Secret({'key': 'one'}, label=LABEL, owner='app')))
+    # Scenario knows nothing of revisions that are gone.
+    monkeypatch.setattr(ops.Secret, 'remove_revision', gone)
+
+    after = context.run(context.on.update_status(), state)
+
+    assert _listed(after) == ''
+
+
+def test_where_there_is_no_peer_relation_nothing_is_removed(context: testing.Context[Keeper]):
+    state = testing.State(leader=True, secrets={_secret()})
+
+    after = context.run(context.on.update_status(), _stored(context, state))
+
+    assert context.removed_secret_revisions == []
+    assert after.unit_status == state.unit_status
 
 
 @pytest.mark.parametrize(('label', 'held'), [(LABEL, 'two'), ('other', 'one')])

@@ -31,6 +31,7 @@ class SelfSignedCertificatesCharm(ops.CharmBase):
         super().__init__(framework)
         self._secret = AppSecret(self, CA_LABEL)
         self._expiring: ops.Secret | None = None
+        self._is_adopting = False
         self._provider = Provider(self, issuer=self._issuer)
         self._actions = Actions(self, self._provider, trust_anchors=self._trust_anchors)
         framework.observe(self.on.rotate_private_key_action, self._on_rotate_private_key)
@@ -52,16 +53,15 @@ class SelfSignedCertificatesCharm(ops.CharmBase):
         if current is None or current.is_due():
             last = self._provider.last_expiry()
             retiring = authority_secret.superseded(current, last) if current else ()
-            return self._replace(wanted, retiring)
-        if current.adopted:
-            self._store(current)
-        return current
+            return self._store(local_ca.create(wanted, _now(), retiring))
+        return self._store(current) if current.adopted else current
 
     def _load(self, wanted: local_ca.Options) -> local_ca.LocalCA | None:
         """The CA of the secret; None where there is none. Raises `Unreadable`, `Malformed`."""
         content = self._secret.load()
         if content is None or not authority_secret.is_foreign(content):
             return authority_secret.read(content, wanted, _now()) if content else None
+        self._is_adopting = True
         try:
             self._expiring = self.model.get_secret(label=EXPIRING_LABEL)
             expiring = self._expiring.get_content(refresh=True)
@@ -69,19 +69,13 @@ class SelfSignedCertificatesCharm(ops.CharmBase):
             expiring = {}
         return authority_secret.adopt(content, expiring, wanted, _now())
 
-    def _replace(
-        self, wanted: local_ca.Options, retiring: tuple[local_ca.Retiring, ...]
-    ) -> local_ca.LocalCA:
-        """A new CA, which is in force at once."""
-        made = local_ca.create(wanted, _now(), retiring)
-        self._store(made)
-        return made
-
-    def _store(self, ca: local_ca.LocalCA) -> None:
-        self._secret.store(authority_secret.write(ca))
+    def _store(self, ca: local_ca.LocalCA) -> local_ca.LocalCA:
+        """The CA, which is in force from now on."""
+        self._secret.store(authority_secret.write(ca), first=self._is_adopting)
         if self._expiring is not None:
             self._expiring.remove_all_revisions()
             self._expiring = None
+        return ca
 
     def _on_rotate_private_key(self, event: ops.ActionEvent) -> None:
         if not self.unit.is_leader():
@@ -93,7 +87,7 @@ class SelfSignedCertificatesCharm(ops.CharmBase):
         except (Invalid, Unreadable) as error:
             event.fail(str(error))
             return
-        self._replace(wanted, retiring)
+        self._store(local_ca.create(wanted, _now(), retiring))
         state = self._provider.reconcile()
         issued, left = 0, 0
         if isinstance(state, Result):

@@ -519,7 +519,10 @@ class TestRotatePrivateKey:
         }
         anchors = [new['ca-certificate'].strip(), old['ca-certificate'].strip()]
         assert _trusted(after, trust) == sorted(anchors)
+        assert context.removed_secret_revisions == []
+        last = context.run(context.on.update_status(), after)
         assert context.removed_secret_revisions == [1]
+        assert _content(last) == new
 
     def test_a_compromised_ca_is_out_of_trust_at_once(self, context: Context):
         trust = testing.Relation('send-ca-cert')

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-import re
 from typing import TYPE_CHECKING
 
 import ops
+
+from tls_provider import databag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 logger = logging.getLogger(__name__)
-
-_PRUNED = 'Revisions up to {} are removed.'
 
 
 class Unreadable(Exception):
@@ -23,22 +22,22 @@ class Unreadable(Exception):
 class AppSecret(ops.Object):
     """A secret of the application. Every unit may load it; only the leader stores.
 
-    No old key stays readable: the revision that a new one replaces is removed in the same hook,
-    and those that somebody else left, one in each update-status. Juju removes one revision of a
-    secret in a hook. How far that is done stands in the secret's description.
+    No old key stays readable: every revision that was replaced is removed, one in each dispatch
+    after that. In one dispatch Juju keeps either the change of a secret or the removal of one of
+    its revisions, whichever comes last: a removal never follows a change here. What is still to be
+    removed stands in the peer databag, the newest first.
     """
 
-    def __init__(self, charm: ops.CharmBase, label: str):
+    def __init__(self, charm: ops.CharmBase, label: str, *, peers: str = 'peers'):
         super().__init__(charm, f'secret-{label}')
         self._charm = charm
         self._label = label
+        self._peers = peers
         self._found: ops.Secret | None = None
-        self._is_pruning = False
-        self._has_removed = False
+        self._is_changed = False
         self.framework.observe(charm.on.secret_changed, self._on_secret_changed)
         self.framework.observe(charm.on.secret_remove, self._on_secret_remove)
-        self.framework.observe(charm.on.update_status, self._on_update_status)
-        self.framework.observe(charm.on.collect_unit_status, self._on_collect_status)
+        self.framework.observe(charm.on.collect_unit_status, self._on_end_of_dispatch)
 
     def load(self) -> dict[str, str] | None:
         """The latest content; None where there is no such secret. Raises `Unreadable`."""
@@ -49,41 +48,29 @@ class AppSecret(ops.Object):
         except ops.ModelError as error:
             raise Unreadable(f'secret {self._label} cannot be read: {error}') from error
 
-    def store(self, content: Mapping[str, str]) -> None:
-        """Make this the content; to be called only when it differs from the latest."""
+    def store(self, content: Mapping[str, str], *, first: bool = False) -> None:
+        """Make this the content; to be called only when it differs from the latest.
+
+        Args:
+            content: Key and value.
+            first: What was stored before is not this charm's: none of its revisions was removed.
+
+        """
+        self._is_changed = True
         try:
             secret = self._find()
         except ops.SecretNotFoundError:
             self.model.app.add_secret(dict(content), label=self._label)
             return
-        info = secret.get_info()
+        replaced = secret.get_info().revision
         secret.set_content(dict(content))
-        secret.get_content(refresh=True)  # this unit itself lets go of the one before
-        self._remove(secret, info.revision)
-        if _pruned(info) == info.revision - 1:
-            secret.set_info(description=_PRUNED.format(info.revision))
+        since = 1 if first else replaced
+        self._write_superseded([*range(replaced, since - 1, -1), *self._superseded()])
 
     def _find(self) -> ops.Secret:
         """The secret, looked up once in a dispatch: that is a call of a hook tool."""
         self._found = self._found or self.model.get_secret(label=self._label)
         return self._found
-
-    def _on_update_status(self, _: ops.UpdateStatusEvent) -> None:
-        self._is_pruning = self._charm.unit.is_leader()
-
-    def _on_collect_status(self, _: ops.CollectStatusEvent) -> None:
-        """At the end of an update-status that removed nothing else, remove the oldest revision."""
-        if not self._is_pruning or self._has_removed:
-            return
-        try:
-            secret = self._find()
-            info = secret.get_info()
-        except ops.ModelError:  # missing or not readable: whoever loads it says so
-            return
-        oldest = _pruned(info) + 1
-        if oldest < info.revision:
-            self._remove(secret, oldest)
-            secret.set_info(description=_PRUNED.format(oldest))
 
     def _on_secret_changed(self, event: ops.SecretChangedEvent) -> None:
         """Let go of the revision before; as long as a unit holds on to one, Juju keeps it."""
@@ -94,18 +81,38 @@ class AppSecret(ops.Object):
                 logger.warning('secret %s cannot be read: %s', self._label, error)
 
     def _on_secret_remove(self, event: ops.SecretRemoveEvent) -> None:
-        if event.secret.label == self._label:
-            self._remove(event.secret, event.revision)
+        """Juju says that nobody reads a revision any more; it goes before others."""
+        if event.secret.label == self._label and self._charm.unit.is_leader():
+            others = [one for one in self._superseded() if one != event.revision]
+            self._write_superseded([event.revision, *others])
 
-    def _remove(self, secret: ops.Secret, revision: int) -> None:
-        self._has_removed = True
+    def _on_end_of_dispatch(self, _: ops.CollectStatusEvent) -> None:
+        """Remove a revision, unless the secret was changed in this dispatch."""
+        if self._is_changed or not self._charm.unit.is_leader():
+            return
+        if not (superseded := self._superseded()):
+            return
         try:
-            secret.remove_revision(revision)
+            secret = self._find()
+            secret.get_content(refresh=True)  # this unit itself lets go of it
+            secret.remove_revision(superseded[0])
         except ops.ModelError as error:  # it is gone already
-            logger.info('revision %d of secret %s: %s', revision, self._label, error)
+            logger.info('revision %d of secret %s: %s', superseded[0], self._label, error)
+        self._write_superseded(superseded[1:])
 
+    def _superseded(self) -> list[int]:
+        """Revisions that are to be removed, in that order."""
+        peers = self.model.get_relation(self._peers)
+        if peers is None:
+            return []
+        text = peers.data[self._charm.app].get(self._key, '')
+        return [int(one) for one in text.split() if one.isascii() and one.isdigit()]
 
-def _pruned(info: ops.SecretInfo) -> int:
-    """The revision up to which all are removed; 0: none is."""
-    match = re.fullmatch(_PRUNED.format(r'(\d+)'), info.description or '')
-    return int(match[1]) if match else 0
+    def _write_superseded(self, revisions: list[int]) -> None:
+        if (peers := self.model.get_relation(self._peers)) is not None:
+            text = ' '.join(str(one) for one in dict.fromkeys(revisions))
+            databag.write(peers.data[self._charm.app], {self._key: text})
+
+    @property
+    def _key(self) -> str:
+        return f'superseded-revisions-{self._label}'

@@ -289,6 +289,28 @@ def test_lost_leadership_fails_the_commit(sim: Simulation, app_secret: str):
     assert context.commit() == 'this unit is not the leader'
 
 
+def test_in_one_hook_the_last_of_change_and_removal_wins(sim: Simulation, app_secret: str):
+    hook(sim, 'a/0', f'secret-set {app_secret} key=two')
+    [secret] = sim.model.secrets.values()
+    change = f'secret-set {app_secret} key=three'
+
+    hook(sim, 'a/0', change, f'secret-remove {app_secret} --revision 1')
+    assert list(secret.revisions) == [2]
+
+    hook(sim, 'a/0', f'secret-remove {app_secret} --revision 2', change)
+    assert list(secret.revisions) == [2, 3]
+
+
+def test_of_two_removals_in_one_hook_the_last_one_counts(sim: Simulation, app_secret: str):
+    for value in ('two', 'three'):
+        hook(sim, 'a/0', f'secret-set {app_secret} key={value}')
+    [secret] = sim.model.secrets.values()
+
+    hook(sim, 'a/0', *(f'secret-remove {app_secret} --revision {one}' for one in (1, 2)))
+
+    assert list(secret.revisions) == [1, 3]
+
+
 def test_one_revision_or_all_can_be_removed(sim: Simulation, app_secret: str):
     hook(sim, 'a/0', f'secret-set {app_secret} key=two')
     hook(sim, 'a/0', f'secret-remove {app_secret} --revision 1')

@@ -49,28 +49,32 @@ class SecretEdits:
     )
     updated: dict[str, Update] = field(default_factory=dict[str, Update])
     deleted: dict[str, set[int]] = field(default_factory=dict[str, 'set[int]'])
-    """Revisions to delete; an empty set means all."""
+    """The revision to delete; an empty set means all. Juju keeps one for each secret."""
     granted: dict[str, list[Grant]] = field(default_factory=dict[str, 'list[Grant]'])
     revoked: dict[str, list[Grant]] = field(default_factory=dict[str, 'list[Grant]'])
     refreshed: set[str] = field(default_factory=set[str])
     """Secrets whose pending content the owner has read with ``--refresh``."""
 
     def update(self, secret: str, update: Update) -> None:
-        """Add an update, merged with what the hook already wants."""
+        """Add an update, merged with what the hook already wants; it undoes a deletion."""
+        self.deleted.pop(secret, None)
         if secret in self.created:
             self.created[secret][1].merge(update)
         else:
             self.updated.setdefault(secret, Update()).merge(update)
 
     def delete(self, secret: str, revision: int | None) -> None:
-        """Add a deletion of one revision, or of the whole secret."""
+        """Set the deletion of one revision, or of the whole secret; it undoes all other changes.
+
+        As Juju does, in whose hooks the last of these wins.
+        """
         if self.created.pop(secret, None) is not None:
             self.granted.pop(secret, None)
             return
-        if revision is None:
-            self.deleted[secret] = set()
-        elif self.deleted.get(secret) != set():
-            self.deleted.setdefault(secret, set()).add(revision)
+        for changes in (self.updated, self.granted, self.revoked):
+            changes.pop(secret, None)
+        self.refreshed.discard(secret)
+        self.deleted[secret] = set() if revision is None else {revision}
 
     def grant(self, secret: str, grant: Grant) -> None:
         """Add a grant; it undoes a revoke of the same hook."""
