@@ -68,8 +68,20 @@ class Wanting(Switched):
     revokes_withdrawn = True
 
 
+class Plain:
+    """An issuer of an authority that cannot revoke."""
+
+    generation = 'gen'
+    settings = ''
+    trust_anchors = Switched.trust_anchors
+    capabilities = Switched.capabilities
+
+    def issue(self, request: Request, *, timeout: datetime.timedelta) -> Outcome:
+        return Switched().issue(request, timeout=timeout)
+
+
 class Charm(ops.CharmBase):
-    issuer: Switched | NotReady
+    issuer: Switched | Plain | NotReady
     anchors: tuple[str, ...] = Switched.trust_anchors
 
     def __init__(self, framework: ops.Framework):
@@ -343,11 +355,41 @@ class TestRevokeCertificate:
         assert len(Switched.revoked) == 1
         assert 'to revoke' not in later.unit_status.message
 
+    def test_an_authority_without_revocation_says_so(
+        self, context: testing.Context[Charm], state: testing.State
+    ):
+        Charm.issuer = Plain()
+
+        results, after = _act(context, state, 'revoke-certificate', id=_id(GOOD))
+
+        assert results['result'] == '1 of 1 have a new certificate'
+        assert results['revoked'] == 'not at the authority: it has no revocation'
+        assert 'to revoke' not in after.unit_status.message
+
+    def test_what_is_in_a_databag_that_cannot_be_read_is_revoked_all_the_same(
+        self, context: testing.Context[Charm], state: testing.State
+    ):
+        Switched.up = True
+        relation = state.get_relation(4)
+        assert isinstance(relation, testing.Relation)
+        junk = {0: {'certificate_signing_requests': 'junk'}}
+        hidden = dataclasses.replace(relation, remote_units_data=junk)
+        others = {one for one in state.relations if one.id != 4}
+        state = dataclasses.replace(state, relations={hidden, *others})
+
+        results, after = _act(context, state, 'revoke-certificate', id=_id(GOOD))
+
+        assert results['result'] == '0 of 1 have a new certificate'
+        assert len(Switched.revoked) == 1
+        assert wire.read_answers(after.get_relation(4).local_app_data).entries == ()
+
     @pytest.mark.parametrize(
         ('wanted', 'message'),
         [
             ('', 'parameter id is missing; list-requests and list-certificates show it'),
             (' ', 'parameter id is missing; list-requests and list-certificates show it'),
+            ('4:', 'parameter id: give four digits after the colon at least'),
+            ('4', 'parameter id: give four digits after the colon at least'),
             ('x\n', 'no certificate has an id that begins with "x"'),
             (_id(BAD), f'no certificate has an id that begins with "{_id(BAD)}"'),
         ],

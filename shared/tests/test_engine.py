@@ -485,7 +485,10 @@ class TestHold:
     def test_what_left_is_withdrawn(self, served: Served, now: datetime.datetime):
         result = hold([Withdraw(1, served.entry, served.record)], served.book, now)
 
-        assert result == Result({}, Ledger('old'), Summary(withdrawn=1))
+        assert result.answers == {}
+        assert result.book.records == {}
+        assert [one.undecided for one in result.book.to_revoke] == [True]
+        assert result.summary == Summary(withdrawn=1, to_revoke=1)
 
     def test_complaints_are_problems(self, now: datetime.datetime):
         result = hold([Ignore(1, Complaint('kafka/0', 'no'))], Ledger('old'), now)
@@ -803,3 +806,65 @@ class TestRevocation:
 
         assert isinstance(waits, Keep)
         assert isinstance(asked, Ask)
+
+
+@pytest.mark.parametrize('junk', [None, 'nonsense', 7])
+def test_what_is_no_outcome_costs_that_request_alone(
+    junk: object, csr: str, other: str, sign: Sign, root: Sign, clock: Clock
+):
+    outcomes = {csr: junk, other: Issued(sign(other), (root(),))}
+    script = Script(clock, outcomes)  # type: ignore[arg-type]
+
+    result = _run(script, clock, csr, other)
+
+    assert [entry.csr for entry in result.answers[1].entries] == [other]
+    assert _record(result, csr).attempts == 1
+
+
+def test_those_that_had_no_turn_go_first(csr: str, other: str, clock: Clock):
+    slow = {csr: Pending('waits'), other: Pending('waits')}
+    first_script = Script(clock, slow, takes=BUDGET)
+    first = _run(first_script, clock, csr, other)
+    second_script = Script(clock, slow, takes=BUDGET)
+
+    _run(second_script, clock, csr, other, book=first.book)
+
+    assert (first_script.asked, second_script.asked) == ([csr], [other])
+
+
+def test_who_was_not_asked_in_an_outage_has_not_failed(csr: str, other: str, clock: Clock):
+    result = _run(Script(clock, {csr: Unavailable('down')}), clock, csr, other)
+    for _ in range(9):
+        clock.now += datetime.timedelta(minutes=5)
+        asked, waiting = csr, other
+        script = Script(clock, {other: Unavailable('down'), csr: Unavailable('down')})
+        result = _run(script, clock, asked, waiting, book=result.book)
+
+    second = int(clock().timestamp())
+    for one in (csr, other):
+        assert _record(result, one).retry_at <= second + 300
+
+
+def test_a_refusal_of_other_settings_does_not_stand_while_the_backend_is_broken(
+    csr: str, clock: Clock
+):
+    record = Record(retry_at=ledger.NEVER, tried_under='other settings', message='no')
+    book = Ledger('gen', {ledger.key(1, csr, False): record})
+    published = Answers((), (Refusal(csr, 102, 'no'),))
+    relation = dataclasses.replace(_relation(csr), published=published)
+    script = Script(clock, {csr: RuntimeError('bug')})
+
+    decisions = _plan(relation, book, clock())
+    result = Engine(script, 'settings', clock, BUDGET).carry_out(decisions, book)
+
+    assert result.answers[1] == Answers()
+
+
+def test_what_a_backend_says_is_cut_and_escaped(csr: str, clock: Clock):
+    rejected = Rejected(ErrorCode.OTHER, 'm\x1b' * 9999, 'r' * 9999)
+
+    [refusal] = _run(Script(clock, {csr: rejected}), clock, csr).answers[1].refusals
+
+    assert len(refusal.message) < 400
+    assert len(refusal.reason) < 400
+    assert refusal.message.isprintable()

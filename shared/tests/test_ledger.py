@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tls_provider import ledger, x509
+from tls_provider import ledger, revocation, x509
 from tls_provider.ledger import Ledger, Record, Revocation, Revoked
 
 FULL = Record('gen', True, 'abc', 100, 200, 190, 3, 150, 'settings', 'message', True)
@@ -78,9 +78,9 @@ def test_no_text_raises(text: str):
             Record,
             generation=st.text(max_size=9),
             is_ca=st.booleans(),
-            not_after=st.integers(0, 1 << 41),
+            not_after=st.integers(0, 1 << 40),
             attempts=st.integers(0, 99),
-            retry_at=st.integers(0, 1 << 41),
+            retry_at=st.integers(0, 1 << 40),
             message=st.text(max_size=9),
         ),
         max_size=4,
@@ -215,8 +215,8 @@ def test_both_lists_are_bounded_and_lose_the_oldest(now: datetime.datetime):
 def test_a_revocation_waits_as_a_request_does(now: datetime.datetime):
     second = int(now.timestamp())
 
-    first = ledger.later(GONE, now, None)
-    later = ledger.later(first, now, second + 9)
+    first = revocation.later(GONE, now, None)
+    later = revocation.later(first, now, second + 9)
 
     assert first == Revocation('PEM', 'gen', 99, 1, second + 60)
     assert later == Revocation('PEM', 'gen', 99, 2, second + 9)
@@ -254,3 +254,32 @@ def test_a_wait_that_comes_from_a_wrong_clock_is_none():
 
     assert Record(retry_at=week, tried_under='same').waits('same', 0)
     assert not Record(retry_at=week + 1, tried_under='same').waits('same', 0)
+
+
+@pytest.mark.parametrize('value', [-1, (1 << 40) + 1, 10**30])
+def test_numbers_that_cannot_be_are_defaults(value: int):
+    text = json.dumps({'records': {'1:a': {'not_after': value, 'attempts': 2}}})
+
+    assert ledger.loads(text).records == {'1:a': Record(attempts=2)}
+
+
+def test_what_was_ordered_is_dropped_for_nothing_else():
+    at = datetime.datetime.fromtimestamp(0, datetime.timezone.utc)
+    ordered = Revocation('first', '', 9, ordered=True)
+    others = tuple(Revocation(f'{n}', '', 9) for n in range(ledger.MAX_REVOCATIONS))
+
+    book = ledger.current(Ledger('', {}, (ordered, *others)), at)
+
+    assert ordered in book.to_revoke
+    assert len(book.to_revoke) == ledger.MAX_REVOCATIONS
+
+
+def test_nobody_waits_longer_than_a_week(now: datetime.datetime):
+    second = int(now.timestamp())
+    record = ledger.failed(Record(), 'no', 'settings', now, second + 10**7)
+
+    assert record.retry_at == second + ledger.MAX_WAIT
+    assert record.waits('settings', second)
+    assert ledger.pending(record, 'm' * 999, 's', now, second + 10**7) == Record(
+        attempts=1, retry_at=second + ledger.MAX_WAIT, tried_under='s', message='m' * 200
+    )

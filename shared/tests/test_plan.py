@@ -17,7 +17,7 @@ from tls_provider import ledger, policy, wire, x509
 from tls_provider.decision import Ask, Decision, Ignore, Keep, Refuse, Withdraw
 from tls_provider.issuer import EVERY, Capabilities, ErrorCode
 from tls_provider.ledger import Ledger, Record
-from tls_provider.plan import Authority, Relation, plan
+from tls_provider.plan import Authority, Orders, Relation, plan
 from tls_provider.wire import Answers, Complaint, Entry, Refusal, Submission
 
 Make = Callable[..., str]
@@ -392,7 +392,7 @@ def test_the_limit_of_the_authority_is_kept(make_request: Make, now: datetime.da
     assert [type(one) for one in decisions] == 2 * [Ask, Ask, Refuse]
 
 
-def test_requests_of_what_cannot_be_read_count_as_well(
+def test_certificates_that_nobody_submits_take_no_place(
     csr: str, entry: Entry, record: Record, make_request: Make, now: datetime.datetime
 ):
     relation = Relation(
@@ -404,7 +404,37 @@ def test_requests_of_what_cannot_be_read_count_as_well(
 
     decisions = plan([relation], _book(csr, record), dataclasses.replace(AUTHORITY, limit=1), now)
 
-    assert [type(one) for one in decisions] == [Ignore, Refuse, Keep]
+    assert [type(one) for one in decisions] == [Ignore, Ask, Keep]
+
+
+@pytest.mark.parametrize('why', ['ordered', 'distrusted'])
+def test_a_certificate_goes_even_where_its_request_may_be_in_what_cannot_be_read(
+    why: str, csr: str, entry: Entry, record: Record, root: Sign, now: datetime.datetime
+):
+    complaint = Complaint('kafka/1', 'not JSON', unreadable=True)
+    relation = Relation(1, (), (complaint,), Answers((entry,)))
+    ordered = why == 'ordered'
+    authority = AUTHORITY if ordered else _anchored(root('two'))
+    known = record if ordered else dataclasses.replace(record, generation='old')
+    orders = Orders(revoke=frozenset({ledger.key(1, csr, False)} if ordered else ()))
+
+    decisions = plan([relation], _book(csr, known), authority, now, orders)
+
+    assert decisions == (Ignore(1, complaint), Withdraw(1, entry, known, ordered))
+
+
+def test_of_two_texts_that_differ_in_blanks_the_one_that_is_answered_counts(
+    csr: str, entry: Entry, record: Record, now: datetime.datetime
+):
+    others = (f'{csr}\n', csr.replace('-----BEGIN ', '-----BEGIN'))
+    for other in others:
+        submissions = (Submission(other, False, 'kafka/0'), Submission(csr, False, 'kafka/1'))
+        relation = Relation(1, submissions, (), Answers((entry,)))
+
+        [decision] = plan([relation], _book(csr, record), AUTHORITY, now)
+
+        assert isinstance(decision, Keep)
+        assert decision.answer.entry == entry
 
 
 @pytest.mark.parametrize('text', ['', 'junk', '-----BEGIN CERTIFICATE REQUEST-----', '\ud800'])

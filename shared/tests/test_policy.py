@@ -417,3 +417,9 @@ def test_a_common_name_is_within_the_allowed_domains(
     request = _request(*names, subject=((COMMON_NAME, common_name),))
 
     assert _code(request, allowed_domains=('corp',)) == code
+
+
+def test_every_common_name_is_within_the_allowed_domains():
+    subject = ((COMMON_NAME, 'kafka'), (COMMON_NAME, 'www.bank.com'))
+
+    assert _code(_request('a.corp', subject=subject), allowed_domains=('corp',)) == 102

@@ -54,7 +54,7 @@ def _revoke(
     entries: tuple[Entry, ...] = (),
     left: datetime.timedelta = HOUR,
 ) -> Ledger:
-    leaving = [(entry, Record('gen')) for entry in entries]
+    leaving = [(entry, Record('gen'), False) for entry in entries]
     return revocation.revoke(authority, book or Ledger(), leaving, lambda: now, now + left)
 
 
@@ -129,3 +129,32 @@ def test_junk_in_the_ledger_does_not_end_the_pass(now: datetime.datetime):
     book = Ledger('', {}, (Revocation('junk', '', 1 << 40),))
 
     assert [one.attempts for one in _revoke(Authority(), now, book).to_revoke] == [1]
+
+
+def test_what_is_listed_is_not_listed_again(
+    entry: Entry, certificate: x509.Certificate, now: datetime.datetime
+):
+    serial = f'{certificate.serial:x}'
+    waiting = Ledger('', {}, (_waiting(certificate, retry_at=1 << 39),))
+    done = Ledger('', revoked=(Revoked(serial, 'gen', 1, 1 << 39),))
+    leaving = [(entry, Record('gen', serial=serial), True)]
+
+    for book in (waiting, done):
+        after = revocation.revoke(Authority(), book, leaving, lambda: now, now + HOUR)
+
+        assert after == book
+
+
+@pytest.mark.parametrize('wanted', [True, False])
+def test_what_left_while_nobody_could_say_is_decided_later(
+    wanted: bool, entry: Entry, certificate: x509.Certificate, now: datetime.datetime
+):
+    book = revocation.remember(Ledger(), [(entry, Record('gen'))])
+    assert [one.undecided for one in book.to_revoke] == [True]
+    authority = Authority(None) if wanted else Authority()
+    authority.revokes_withdrawn = wanted
+
+    after = _revoke(authority, now, book)
+
+    assert after.to_revoke == ()
+    assert len(after.revoked) == wanted

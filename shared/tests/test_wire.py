@@ -443,3 +443,14 @@ def test_sizes_cover_characters_that_are_escaped(text: str):
     assert len(refusals) < 1.4 * wire.refusal_size(text)
     assert len(entries) < 1.4 * wire.expected_size(text)
     assert len(entries) < 1.4 * wire.size(Entry(text, LEAF, ROOT, (LEAF, ROOT)))
+
+
+def test_a_databag_full_of_junk_is_not_read_to_its_end():
+    bag = {'certificate_signing_requests': json.dumps([1] * 100_000)}
+
+    submissions, complaints = wire.read_requests('kafka/0', bag)
+
+    assert submissions == []
+    assert len(complaints) == wire.MAX_COMPLAINTS + 1
+    assert complaints[-1].message == 'too much is wrong; the rest is not read'
+    assert complaints[-1].unreadable

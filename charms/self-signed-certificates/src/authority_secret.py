@@ -152,7 +152,8 @@ def _retire(
 
 
 def _check(content: Mapping[str, str]) -> None:
-    if content.get('digest') != _digest(content):
+    complete = all(part in content for part in _PARTS[:4])
+    if not complete or content.get('digest') != _digest(content):
         raise x509.Malformed('its parts do not belong together')
 
 

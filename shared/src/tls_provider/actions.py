@@ -108,23 +108,30 @@ class Actions(ops.Object):
         if not self._leads(event):
             return
         try:
-            found = _one(self._issued(), str(event.params.get('id', '')).strip(), 'certificate')
+            wanted = str(event.params.get('id', '')).strip()
+            found = _one(self._issued(), wanted, 'certificate')
+            if len(wanted.partition(':')[2]) < 4:
+                raise ValueError('parameter id: give four digits after the colon at least')
         except ValueError as error:
             event.fail(str(error))
             return
         keys = frozenset({found.answer.key})
-        self._carry_out(event, Orders(revoke=keys), keys)
+        self._carry_out(event, Orders(revoke=keys), keys, found.answer.record.serial)
 
-    def _carry_out(self, event: ops.ActionEvent, orders: Orders, keys: frozenset[str]) -> None:
+    def _carry_out(
+        self, event: ops.ActionEvent, orders: Orders, keys: frozenset[str], old: str = ''
+    ) -> None:
         """Run a pass and tell what became of these requests."""
         state = self._provider.reconcile(orders)
         if state is None or isinstance(state, NotReady):
             event.fail(state.message if state else NOT_LEADER)
             return
         after = [one for one in self._provider.requests() if one.answer.key in keys]
-        served = sum(1 for one in after if not _waits(one))
+        served = sum(1 for one in after if not _waits(one) and one.answer.record.serial != old)
         result = f'{served} of {len(keys)} have a new certificate' if keys else 'nothing waits'
         more: dict[str, object] = {'result': result}
+        if orders.revoke and not state.summary.revokes:
+            more['revoked'] = 'not at the authority: it has no revocation'
         if state.book.to_revoke:
             more['to-revoke'] = len(state.book.to_revoke)
         _give_page(event, 'requests', [listing.request(one) for one in after], more)
@@ -158,7 +165,7 @@ def _one(requests: Iterable[Keep], wanted: str, kind: str) -> Keep:
     """The request of an id as it was shown, or of its beginning; raises ValueError."""
     if not wanted:
         raise ValueError('parameter id is missing; list-requests and list-certificates show it')
-    found = [one for one in requests if listing.request_id(one).startswith(wanted)]
+    found = [one for one in requests if one.answer.key.startswith(wanted)]
     if len(found) != 1:
         number = 'more than one' if found else 'no'
         shown = x509.printable(wanted, 40)

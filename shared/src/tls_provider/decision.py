@@ -67,6 +67,8 @@ class Withdraw:
     relation_id: int
     entry: wire.Entry
     record: Record
+    ordered: bool = False
+    """The operator wants it revoked."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,23 +12,36 @@ import datetime
 import logging
 import threading
 from concurrent import futures
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 from tls_provider import ledger, revocation, wire, x509
 from tls_provider.decision import Ask, Ignore, Keep, Refuse, Withdraw
-from tls_provider.issuer import ErrorCode, Issued, Pending, Rejected, Revoker, Unavailable
+from tls_provider.issuer import (
+    ErrorCode,
+    Issued,
+    Outcome,
+    Pending,
+    Rejected,
+    Revoker,
+    Unavailable,
+)
 from tls_provider.summary import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tls_provider.decision import Answer, Decision
-    from tls_provider.issuer import Issuer, Outcome, Request
+    from tls_provider.issuer import Issuer, Request
     from tls_provider.ledger import Ledger, Record
     from tls_provider.summary import Result
 
 logger = logging.getLogger(__name__)
 
+NO_TURN = 'waits for the next event: this one took its time'
+MAX_OUTAGE_WAIT = 300
+"""Seconds until a backend that is out of reach is tried again at the latest."""
+MAX_TEXT = 300
+"""Characters of a backend's text in a refusal."""
 NOTICE = 0.1
 """Share of a certificate's life before its end at which older requirers should renew."""
 
@@ -50,7 +63,7 @@ class Engine:
         deadline = self.clock() + self.budget
         turns = self._ask_all([one for one in decisions if isinstance(one, Ask)], deadline)
         tally = Tally()
-        leaving: list[tuple[wire.Entry, Record]] = []
+        leaving: list[tuple[wire.Entry, Record, bool]] = []
         for decision in decisions:
             match decision:
                 case Keep() | Withdraw() | Ignore():
@@ -63,27 +76,31 @@ class Engine:
             leaving += self._leaving(decision)
         tally.asked = turns.asked
         book = dataclasses.replace(book, generation=self.issuer.generation)
+        tally.revokes = isinstance(self.issuer, Revoker)
         if isinstance(self.issuer, Revoker):
             book = revocation.revoke(self.issuer, book, leaving, self.clock, deadline)
+        else:
+            book = dataclasses.replace(book, to_revoke=())
         return tally.result(book, self.clock())
 
-    def _leaving(self, decision: Decision) -> list[tuple[wire.Entry, Record]]:
-        """The certificate that a decision gives up and that is to be revoked."""
+    def _leaving(self, decision: Decision) -> list[tuple[wire.Entry, Record, bool]]:
+        """The certificate that a decision gives up and that is to be revoked; True: by order."""
         match decision:
-            case Withdraw(entry=entry, record=record):
+            case Withdraw(entry=entry, record=record, ordered=ordered):
                 wanted = isinstance(self.issuer, Revoker) and self.issuer.revokes_withdrawn
-                return [(entry, record)] if wanted else []
+                return [(entry, record, ordered)] if wanted or ordered else []
             case Ask(answer=answer) | Refuse(answer=answer):
                 if answer.entry is None or not answer.revoke:
                     return []
-                return [(answer.entry, answer.record)]
+                return [(answer.entry, answer.record, True)]
             case Keep() | Ignore():
                 return []
 
     def _ask_all(self, asks: list[Ask], deadline: datetime.datetime) -> _Turns:
         """Ask for each in turn, or for several at once where the issuer allows it."""
-        # Those that failed least go first: nobody is starved by a request that always takes long.
-        asks = sorted(asks, key=lambda ask: ask.answer.record.attempts)
+        # Those that had no turn go first, then those that failed least: nobody is starved by a
+        # request that always takes long.
+        asks = sorted(asks, key=_rank)
         turns = _Turns(collections.deque(asks))
         workers = min(self.issuer.capabilities.parallel, len(asks))
         if workers < 2:
@@ -101,10 +118,10 @@ class Engine:
             left = deadline - self.clock()
             answer = ask.answer
             if turns.unavailable:
-                answer = self._unavailable(answer, ask.request, turns.unavailable)
+                answer = self._unavailable(answer, ask.request, turns.unavailable, asked=False)
             elif left <= datetime.timedelta(0):
-                waits = 'waits for the next event: this one took its time'
-                answer = dataclasses.replace(answer, record=ledger.noted(answer.record, waits))
+                record = ledger.noted(answer.record, NO_TURN)
+                answer = self._without_stale_refusal(dataclasses.replace(answer, record=record))
             else:
                 outcome = self._issue(ask.request, left)
                 answer = self._react(ask.request, answer, outcome)
@@ -116,6 +133,8 @@ class Engine:
         try:
             outcome = self.issuer.issue(request, timeout=timeout)
             problem = self._problem(request, outcome) if isinstance(outcome, Issued) else None
+            if not isinstance(outcome, get_args(Outcome)):
+                raise TypeError(f'not an outcome: {outcome!r:.80}')
         except Exception:  # a bug of the backend costs this request alone
             logger.exception('the backend broke on a request of %s', request.requirer)
             return None
@@ -134,11 +153,9 @@ class Engine:
             case Issued():
                 return self._issued(request, answer, outcome)
             case Pending():
-                record = dataclasses.replace(
-                    answer.record,
-                    retry_at=_seconds(outcome.retry_at, 0),
-                    tried_under=self.settings,
-                    message=outcome.message,
+                retry_at = _seconds(outcome.retry_at, 0)
+                record = ledger.pending(
+                    answer.record, outcome.message, self.settings, self.clock(), retry_at
                 )
                 return dataclasses.replace(answer, record=record, refusal=None)
             case Rejected():
@@ -149,6 +166,7 @@ class Engine:
                 return self._unavailable(answer, request, outcome)
             case None:
                 message = 'the backend gave no usable certificate; see the log'
+                answer = self._without_stale_refusal(answer)
                 record = self._failed(answer.record, message, None)
                 return dataclasses.replace(answer, record=record)
 
@@ -160,7 +178,7 @@ class Engine:
             certificate=certificate.pem.strip(),
             ca=issued.chain[-1].pem.strip(),
             chain=tuple(one.pem.strip() for one in (certificate, *issued.chain)),
-            notice_hours=int(hours * NOTICE),
+            notice_hours=max(1, int(hours * NOTICE)),
         )
         record = ledger.issued(certificate, self.issuer.generation)
         return dataclasses.replace(answer, entry=entry, refusal=None, record=record, serves=True)
@@ -174,12 +192,26 @@ class Engine:
             record = ledger.noted(answer.record, rejected.message)
         return self._deny(answer, decision.csr, rejected.code, rejected, record)
 
-    def _unavailable(self, answer: Answer, request: Request, outcome: Unavailable) -> Answer:
-        """As a refusal, but the next attempt comes by itself."""
-        retry_at = _seconds(outcome.retry_at, None)
+    def _unavailable(
+        self, answer: Answer, request: Request, outcome: Unavailable, *, asked: bool = True
+    ) -> Answer:
+        """As a refusal, but the next attempt comes by itself, and soon: one request is enough to
+        find that the backend is there again. Those that were not asked have not failed.
+        """  # noqa: D205
+        attempts = answer.record.attempts
+        wait = min(ledger.backoff(attempts if asked else 0), MAX_OUTAGE_WAIT)
+        soon = int(self.clock().timestamp()) + wait
+        retry_at = _seconds(outcome.retry_at, soon)
         record = self._failed(answer.record, outcome.message, retry_at, blocked=outcome.blocked)
+        if not asked:
+            record = dataclasses.replace(record, attempts=attempts)
         code = ErrorCode.SERVER_NOT_AVAILABLE
         return self._deny(answer, request.csr.pem, code, outcome, record)
+
+    def _without_stale_refusal(self, answer: Answer) -> Answer:
+        """A refusal under other settings does not stand only because the backend is broken."""
+        stale = answer.record.tried_under not in {'', self.settings}
+        return dataclasses.replace(answer, refusal=None) if stale else answer
 
     def _failed(
         self, record: Record, message: str, retry_at: int | None, *, blocked: bool = False
@@ -199,10 +231,16 @@ class Engine:
         if answer.serves:
             return dataclasses.replace(answer, record=record)
         backend = self.issuer.capabilities
-        refusal = wire.Refusal(
-            csr, code, outcome.message, outcome.reason, backend.provider_type, backend.endpoint
+        message, reason, endpoint = (
+            x509.printable(text, MAX_TEXT)
+            for text in (outcome.message, outcome.reason, backend.endpoint)
         )
+        refusal = wire.Refusal(csr, code, message, reason, backend.provider_type, endpoint)
         return dataclasses.replace(answer, entry=None, refusal=refusal, record=record)
+
+
+def _rank(ask: Ask) -> tuple[bool, int]:
+    return ask.answer.record.message != NO_TURN, ask.answer.record.attempts
 
 
 def _marked(ask: Ask, answer: Answer) -> Answer:

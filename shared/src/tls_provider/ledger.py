@@ -4,10 +4,10 @@ The databags are the database of certificates. The ledger adds what cannot be re
 parsing: dates and authority of what was issued, attempts and when to try again, and under which
 settings a refusal stands. It may be lost: then it is made again from the published certificates.
 
-The size is bounded. A record, 400 bytes at most, lives as long as its request, and requests are
-bounded by the room for their answers (`wire.MAX_ANSWERS`). Of certificates that are still to be
-revoked there are `MAX_REVOCATIONS` at most, 2 KB each, and of those that were revoked
-`MAX_REVOKED`, 100 bytes each; both lists lose what has ended by itself.
+The size is bounded. A record, 400 bytes as a rule and 2 KB at most, lives as long as its request,
+and requests of a relation are bounded by the room for their answers (`wire.MAX_ANSWERS`). Of
+certificates that are still to be revoked there are `MAX_REVOCATIONS` at most, 2 KB each, and of
+those that were revoked `MAX_REVOKED`, 100 bytes each; both lists lose what has ended by itself.
 """
 
 from __future__ import annotations
@@ -34,17 +34,18 @@ MAX_WAIT = 7 * 86400
 """Seconds that anybody waits at most. A longer wait comes from a clock that was wrong."""
 NEVER = 1 << 40
 """The `retry_at` of a refusal that is final while the settings are the same."""
+LAST = 253_402_300_799
+"""The last second of the year 9999, which is the last that can be shown."""
 MAX_MESSAGE = 200
 """Characters of a message that are kept."""
-MAX_REVOCATIONS = 200
+MAX_REVOCATIONS = 1000
 MAX_REVOKED = 2000
 
 BACKOFF = (1, 5, 15, 60, 120, 240)
 """Minutes to wait after the first, second, ... failed attempt; the last value from then on.
 
-The first steps are short, because most failures pass by themselves: a backend restarts, a network
-comes back. From the fourth on nobody is helped by haste, and a failing backend must not be asked
-more than a few times a day by every request.
+The first steps are short, because most failures pass by themselves. From the fourth on nobody is
+helped by haste, and a failing backend must not be asked more than a few times a day by a request.
 """
 
 
@@ -90,6 +91,10 @@ class Revocation:
     not_after: int
     attempts: int = 0
     retry_at: int = 0
+    ordered: bool = False
+    """The operator wants it: it is dropped for no other one."""
+    undecided: bool = False
+    """It left while there was no issuer that could say whether it is to be revoked."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,15 +170,34 @@ def failed(
     last = (record.retry_at, record.tried_under, record.message)
     if retry_at == NEVER and last == (NEVER, settings, message):
         return record
-    wait = backoff(record.attempts)
     return dataclasses.replace(
         record,
         attempts=record.attempts + 1,
-        retry_at=int(now.timestamp()) + wait if retry_at is None else retry_at,
+        retry_at=_retry_at(retry_at, now, backoff(record.attempts)),
         tried_under=settings,
         message=message,
         blocked=blocked,
     )
+
+
+def pending(
+    record: Record, message: str, settings: str, now: datetime.datetime, retry_at: int
+) -> Record:
+    """The record of a request that the authority has not decided; 0: ask at every event."""
+    return dataclasses.replace(
+        record,
+        retry_at=min(retry_at, int(now.timestamp()) + MAX_WAIT),
+        tried_under=settings,
+        message=message[:MAX_MESSAGE],
+        blocked=False,
+    )
+
+
+def _retry_at(retry_at: int | None, now: datetime.datetime, wait: int) -> int:
+    second = int(now.timestamp())
+    if retry_at is None:
+        return second + wait
+    return retry_at if retry_at == NEVER else min(retry_at, second + MAX_WAIT)
 
 
 def noted(record: Record, message: str) -> Record:
@@ -188,16 +212,6 @@ def backoff(attempts: int) -> int:
     return 60 * BACKOFF[min(attempts, len(BACKOFF) - 1)]
 
 
-def later(revocation: Revocation, now: datetime.datetime, retry_at: int | None) -> Revocation:
-    """A revocation after an attempt that failed; None takes the time from `BACKOFF`."""
-    wait = int(now.timestamp()) + backoff(revocation.attempts)
-    return dataclasses.replace(
-        revocation,
-        attempts=revocation.attempts + 1,
-        retry_at=wait if retry_at is None else retry_at,
-    )
-
-
 def current(book: Ledger, now: datetime.datetime) -> Ledger:
     """The ledger without what has ended, and with no more than is kept of the rest."""
     second = int(now.timestamp())
@@ -205,7 +219,7 @@ def current(book: Ledger, now: datetime.datetime) -> Ledger:
     revoked = [one for one in book.revoked if one.not_after >= second]
     return dataclasses.replace(
         book,
-        to_revoke=tuple(to_revoke[-MAX_REVOCATIONS:]),
+        to_revoke=tuple(sorted(to_revoke, key=lambda one: one.ordered)[-MAX_REVOCATIONS:]),
         revoked=tuple(revoked[-MAX_REVOKED:]),
     )
 
@@ -261,6 +275,11 @@ def _fields(record: Record) -> dict[str, object]:
     return {field: value for field in _BLANK if (value := getattr(record, field)) != _BLANK[field]}
 
 
+def _is_sane(value: object) -> bool:
+    """Numbers are counts and times, which are no larger than `NEVER`."""
+    return not isinstance(value, int) or 0 <= value <= NEVER
+
+
 def _object(value: object) -> dict[str, object]:
     return cast('dict[str, object]', value) if isinstance(value, dict) else {}
 
@@ -275,6 +294,6 @@ def _typed(blank: _Row, item: dict[str, object]) -> _Row:
     fields = {
         name: value
         for name, value in item.items()
-        if name in known and type(value) is type(known[name])
+        if name in known and type(value) is type(known[name]) and _is_sane(value)
     }
     return dataclasses.replace(blank, **cast('dict[str, Any]', fields))

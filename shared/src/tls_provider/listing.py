@@ -151,5 +151,5 @@ def _pages(texts: Iterable[str]) -> list[tuple[int, int]]:
 
 
 def _time(seconds: int) -> str:
-    moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    moment = datetime.datetime.fromtimestamp(min(seconds, ledger.LAST), datetime.timezone.utc)
     return moment.strftime('%Y-%m-%dT%H:%M:%SZ')

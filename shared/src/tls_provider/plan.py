@@ -90,9 +90,16 @@ class _Planner:
         entries = {entry.csr: entry for entry in relation.published.entries}
         refusals = {refusal.csr: refusal for refusal in relation.published.refusals}
         wanted: dict[str, wire.Submission] = {}
-        # What is flawed goes first, for it tells of a key that must not be certified. A leaf goes
-        # before a CA certificate where one request is submitted as both.
-        for submission in sorted(relation.submissions, key=lambda one: (not one.flaw, one.is_ca)):
+
+        def rank(one: wire.Submission) -> tuple[bool, bool, bool]:
+            """What is flawed goes first, for it tells of a key that must not be certified.
+
+            A leaf goes before a CA certificate where one request is submitted as both, and the
+            text that is answered already before one that differs in blanks.
+            """
+            return not one.flaw, one.is_ca, one.csr not in entries
+
+        for submission in sorted(relation.submissions, key=rank):
             first = wanted.setdefault(''.join(submission.csr.split()), submission)
             if first.is_ca != submission.is_ca:
                 message = 'the same request is submitted with and without ca; the leaf is issued'
@@ -105,13 +112,15 @@ class _Planner:
         unreadable = any(complaint.unreadable for complaint in relation.complaints)
         for csr, entry in entries.items():
             unclaimed = self._unclaimed(relation.id, csr)
-            if unreadable:  # its request may be in what cannot be read
+            key = ledger.key(relation.id, csr, unclaimed.is_ca)
+            record = self.book.records.get(key, ledger.Record())
+            ordered = key in self.orders.revoke
+            # Its request may be in what cannot be read.
+            if unreadable and not ordered and self._is_trusted(entry, record):
                 answer = self._answer(relation.id, unclaimed, entry, None)
                 decisions.append(Keep(relation.id, '', csr, answer))
             else:
-                key = ledger.key(relation.id, csr, unclaimed.is_ca)
-                record = self.book.records.get(key, ledger.Record())
-                decisions.append(Withdraw(relation.id, entry, record))
+                decisions.append(Withdraw(relation.id, entry, record, ordered))
         limit = self.authority.limit if self.authority else None
         yield from quota.limited(decisions, limit)
 

@@ -210,9 +210,10 @@ def _domains(request: Request, capabilities: Capabilities) -> Rejected | None:
     if not capabilities.allowed_domains or request.is_ca:
         return None
     hosts = [_host(name) for name in request.csr.names]
-    common_name = request.csr.common_name.lower().removeprefix('*.')
-    if not hosts or ('.' in common_name and x509.is_host_name(common_name)):
-        hosts.append(common_name)
+    for text in request.csr.common_names:
+        common_name = text.lower().removeprefix('*.')
+        if not request.csr.names or ('.' in common_name and x509.is_host_name(common_name)):
+            hosts.append(common_name)
     for host in hosts:
         if host and not _within(host, capabilities):
             allowed = x509.printable(', '.join(capabilities.allowed_domains), 80)

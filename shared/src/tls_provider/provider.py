@@ -232,9 +232,9 @@ class Provider(ops.Object):
     def _on_collect_status(self, event: ops.CollectStatusEvent) -> None:
         match self._state:
             case NotReady(message=message, blocked=True):
-                event.add_status(ops.BlockedStatus(message))
+                event.add_status(ops.BlockedStatus(x509.printable(message, 190)))
             case NotReady(message=message):
-                event.add_status(ops.WaitingStatus(message))
+                event.add_status(ops.WaitingStatus(x509.printable(message, 190)))
             case Result(summary=summary) if text := status.blocked(summary):
                 event.add_status(ops.BlockedStatus(text))
             case Result(summary=summary):

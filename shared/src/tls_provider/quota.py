@@ -15,7 +15,7 @@ from tls_provider.issuer import ErrorCode, Rejected
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tls_provider.decision import Decision
+    from tls_provider.decision import Answer, Decision
 
 NO_ROOM = 'too many requests in this relation; remove some'
 
@@ -58,12 +58,18 @@ def limited(decisions: Sequence[Decision], limit: int | None) -> list[Decision]:
 def _occupies(decision: Decision) -> bool:
     """Whether a request has a certificate, or waits for one that was promised."""
     match decision:
-        case Keep(answer=answer):
-            return answer.refusal is None
+        case Keep(answer=answer, requirer=requirer):
+            # What nobody submits may be replaced by a request that is here.
+            return bool(requirer) and (answer.refusal is None or _waits_for_backend(answer))
         case Ask(answer=answer) | Refuse(answer=answer):
             return answer.entry is not None
         case _:
             return False
+
+
+def _waits_for_backend(answer: Answer) -> bool:
+    refusal = answer.refusal
+    return refusal is not None and refusal.code == ErrorCode.SERVER_NOT_AVAILABLE
 
 
 def _size(decision: Decision) -> int:
@@ -79,7 +85,8 @@ def _size(decision: Decision) -> int:
 def _is_new(decision: Decision) -> bool:
     match decision:
         case Ask(answer=answer):
-            return not answer.record.message or answer.refusal is not None
+            refused = answer.refusal is not None and not _waits_for_backend(answer)
+            return not answer.record.message or refused
         case _:
             return False
 

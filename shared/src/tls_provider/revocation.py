@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 def revoke(
     revoker: Revoker,
     book: Ledger,
-    leaving: Iterable[tuple[wire.Entry, Record]],
+    leaving: Iterable[tuple[wire.Entry, Record, bool]],
     clock: Callable[[], datetime.datetime],
     deadline: datetime.datetime,
 ) -> Ledger:
@@ -32,13 +32,24 @@ def revoke(
     Args:
         revoker: The authority.
         book: Lists what is still to be revoked, and what was.
-        leaving: Published certificates that are to be revoked from now on, and their records.
+        leaving: Published certificates that are to be revoked from now on, their records, and
+            whether the operator wants it.
         clock: Gives the time.
         deadline: No attempt is begun after this time.
 
     """
-    due = list(book.to_revoke)
-    due += [one for entry, record in leaving if (one := _revocation(entry, record))]
+    keeps = revoker.revokes_withdrawn
+    due = [
+        dataclasses.replace(one, undecided=False)
+        for one in book.to_revoke
+        if keeps or not one.undecided
+    ]
+    known = {one.certificate for one in due}
+    done = {(one.generation, one.serial) for one in book.revoked}
+    for entry, record, ordered in leaving:
+        one = _revocation(entry, record)
+        if one and one.certificate not in known and (one.generation, record.serial) not in done:
+            due.append(dataclasses.replace(one, ordered=ordered))
     waiting: list[Revocation] = []
     revoked = list(book.revoked)
     for one in due:
@@ -46,12 +57,29 @@ def revoke(
         if one.retry_at > now.timestamp() or now >= deadline:
             waiting.append(one)
             continue
-        done = _attempt(revoker, one, now, deadline)
-        if isinstance(done, Revoked):
-            revoked.append(done)
+        result = _attempt(revoker, one, now, deadline)
+        if isinstance(result, Revoked):
+            revoked.append(result)
         else:
-            waiting.append(done)
+            waiting.append(result)
     return dataclasses.replace(book, to_revoke=tuple(waiting), revoked=tuple(revoked))
+
+
+def remember(book: Ledger, leaving: Iterable[tuple[wire.Entry, Record]]) -> Ledger:
+    """The ledger with certificates that left while there was no issuer to ask about them."""
+    left = [one for entry, record in leaving if (one := _revocation(entry, record))]
+    undecided = [dataclasses.replace(one, undecided=True) for one in left]
+    return dataclasses.replace(book, to_revoke=(*book.to_revoke, *undecided))
+
+
+def later(revocation: Revocation, now: datetime.datetime, retry_at: int | None) -> Revocation:
+    """A revocation after an attempt that failed; None takes the time from `BACKOFF`."""
+    wait = int(now.timestamp()) + ledger.backoff(revocation.attempts)
+    return dataclasses.replace(
+        revocation,
+        attempts=revocation.attempts + 1,
+        retry_at=wait if retry_at is None else retry_at,
+    )
 
 
 def _revocation(entry: wire.Entry, record: Record) -> Revocation | None:
@@ -79,4 +107,4 @@ def _attempt(
             return Revoked(serial, one.generation, second, one.not_after)
         logger.warning('a certificate is not revoked yet: %s', failure.message)
         retry_at = int(failure.retry_at.timestamp()) if failure.retry_at else None
-    return ledger.later(one, now, retry_at)
+    return later(one, now, retry_at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING
 
-from tls_provider import x509
+from tls_provider import ledger, x509
 
 if TYPE_CHECKING:
     from tls_provider.summary import Problem, Summary
@@ -58,4 +58,4 @@ def _problem(problem: Problem, room: int) -> str:
 
 
 def _time(seconds: int) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return datetime.datetime.fromtimestamp(min(seconds, ledger.LAST), datetime.timezone.utc)

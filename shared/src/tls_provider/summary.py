@@ -6,13 +6,13 @@ import collections
 import dataclasses
 from typing import TYPE_CHECKING
 
-from tls_provider import ledger, wire
+from tls_provider import ledger, revocation, wire
 from tls_provider.decision import Ask, Ignore, Keep, Refuse, Withdraw
 from tls_provider.ledger import Ledger, Record
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from tls_provider.decision import Answer, Decision
 
@@ -44,6 +44,8 @@ class Summary:
     withdrawn: int = 0
     to_revoke: int = 0
     """Certificates that the authority still has to revoke."""
+    revokes: bool = False
+    """The authority can revoke."""
     blocked: str = ''
     """What the operator of this application has to mend; empty: nothing."""
 
@@ -58,9 +60,11 @@ class Result:
     summary: Summary
 
 
-def hold(decisions: Iterable[Decision], book: Ledger, now: datetime.datetime) -> Result:
+def hold(decisions: Sequence[Decision], book: Ledger, now: datetime.datetime) -> Result:
     """The result of a pass without an issuer: what is published stands, what left is withdrawn."""
     tally = Tally()
+    left = [(one.entry, one.record) for one in decisions if isinstance(one, Withdraw)]
+    book = revocation.remember(book, left)
     for decision in decisions:
         match decision:
             case Keep() | Withdraw() | Ignore():
@@ -81,6 +85,7 @@ class Tally:
     asked: int = 0
     withdrawn: int = 0
     blocked: str = ''
+    revokes: bool = False
 
     def add(self, relation_id: int, requirer: str, answer: Answer) -> None:
         """Take the answer to one request."""
@@ -120,6 +125,7 @@ class Tally:
             asked=self.asked,
             withdrawn=self.withdrawn,
             to_revoke=len(book.to_revoke),
+            revokes=self.revokes,
             blocked=self.blocked,
         )
         published = {

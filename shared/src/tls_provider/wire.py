@@ -30,6 +30,9 @@ MAX_ANSWERS = 8 << 20
 """Greatest sum of answers in one relation, in characters: half of what Juju takes in a databag.
 Over its limit the whole hook would fail, for every relation."""
 
+MAX_COMPLAINTS = 20
+"""Entries of one databag that are complained of; one with more is not read to its end."""
+
 _REQUESTS = 'certificate_signing_requests'
 _OPTIONAL_ERROR_FIELDS = ('reason', 'provider', 'endpoint')
 _RETIRED_KEYS = frozenset(
@@ -123,6 +126,10 @@ def read_requests(
             submissions.append(read)
         else:
             complaints.append(Complaint(owner, f'request {number} of {len(items)}: {read}'))
+        if len(complaints) > MAX_COMPLAINTS:
+            break
+    if len(complaints) > MAX_COMPLAINTS:
+        complaints[-1] = Complaint(owner, 'too much is wrong; the rest is not read', True)
     return submissions, complaints
 
 

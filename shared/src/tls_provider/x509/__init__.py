@@ -94,7 +94,12 @@ class SigningRequest:
     @property
     def common_name(self) -> str:
         """The first common name of the subject, or an empty text."""
-        return next((value for oid, value in self.subject if oid == '2.5.4.3'), '')
+        return next(iter(self.common_names), '')
+
+    @property
+    def common_names(self) -> tuple[str, ...]:
+        """All common names of the subject; clients of old look at any of them."""
+        return tuple(value for oid, value in self.subject if oid == '2.5.4.3')
 
     @property
     def names(self) -> tuple[Name, ...]:
