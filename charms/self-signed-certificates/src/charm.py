@@ -105,8 +105,8 @@ class SelfSignedCertificatesCharm(ops.CharmBase):
                 return authority_secret.superseded(current, last)
         except x509.Malformed:
             pass  # what can be found of it counts
-        pems = (self._secret.load() or {}).get('ca-certificate', '')
-        found = [*self._provider.published_roots(), *([pems] if pems else [])]
+        damaged = (self._secret.load() or {}).get('ca-certificate', '')
+        found = [*self._provider.published_roots(), damaged]
         return authority_secret.rescued(found, wanted, _now(), last)
 
     def _on_get_revocation_list(self, event: ops.ActionEvent) -> None:

@@ -10,21 +10,11 @@ from cryptography import x509 as c509
 from cryptography.hazmat.primitives import serialization
 
 from tls_provider import x509
+from tls_provider.testing import _profile, pki
 from tls_provider.testing import lint as linter
-from tls_provider.testing import pki
 
 _SECOND = datetime.timedelta(seconds=1)
-_USAGE = c509.KeyUsage(
-    digital_signature=True,
-    content_commitment=False,
-    key_encipherment=True,
-    data_encipherment=False,
-    key_agreement=False,
-    key_cert_sign=True,
-    crl_sign=False,
-    encipher_only=False,
-    decipher_only=False,
-)
+_USAGE = _profile.usage('digital_signature', 'key_encipherment', 'key_cert_sign')
 """Of CA certificates of the library that the other charm is on."""
 
 

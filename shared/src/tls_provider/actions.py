@@ -25,9 +25,11 @@ NOT_LEADER = 'This action can only be run on the leader unit.'
 
 
 class Actions(ops.Object):
-    """Answers `list-requests`, `list-certificates`, `get-issued-certificates`,
-    `get-ca-certificate`, `retry-requests` and `revoke-certificate`.
-    """  # noqa: D205
+    """Answers the actions on requests, certificates and the CA.
+
+    They are `list-requests`, `list-certificates`, `get-issued-certificates`, `get-ca-certificate`,
+    `retry-requests` and `revoke-certificate`.
+    """
 
     def __init__(
         self,

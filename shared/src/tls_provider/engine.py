@@ -63,7 +63,6 @@ class Engine:
         deadline = self.clock() + self.budget
         turns = self._ask_all([one for one in decisions if isinstance(one, Ask)], deadline)
         tally = Tally()
-        leaving: list[tuple[wire.Entry, Record, bool]] = []
         for decision in decisions:
             match decision:
                 case Keep() | Withdraw() | Ignore():
@@ -73,28 +72,16 @@ class Engine:
                 case Ask():
                     answer = _marked(decision, turns.answers[decision.answer.key])
                     tally.add(decision.relation_id, decision.request.requirer, answer)
-            leaving += self._leaving(decision)
         tally.asked = turns.asked
         book = dataclasses.replace(book, generation=self.issuer.generation)
-        tally.revokes = isinstance(self.issuer, Revoker)
         if isinstance(self.issuer, Revoker):
+            tally.revokes = True
+            withdrawn = self.issuer.revokes_withdrawn
+            leaving = [one for decision in decisions if (one := _leaving(decision, withdrawn))]
             book = revocation.revoke(self.issuer, book, leaving, self.clock, deadline)
         else:
             book = dataclasses.replace(book, to_revoke=())
         return tally.result(book, self.clock())
-
-    def _leaving(self, decision: Decision) -> list[tuple[wire.Entry, Record, bool]]:
-        """The certificate that a decision gives up and that is to be revoked; True: by order."""
-        match decision:
-            case Withdraw(entry=entry, record=record, ordered=ordered):
-                wanted = isinstance(self.issuer, Revoker) and self.issuer.revokes_withdrawn
-                return [(entry, record, ordered)] if wanted or ordered else []
-            case Ask(answer=answer) | Refuse(answer=answer):
-                if answer.entry is None or not answer.revoke:
-                    return []
-                return [(answer.entry, answer.record, True)]
-            case Keep() | Ignore():
-                return []
 
     def _ask_all(self, asks: list[Ask], deadline: datetime.datetime) -> _Turns:
         """Ask for each in turn, or for several at once where the issuer allows it."""
@@ -195,9 +182,11 @@ class Engine:
     def _unavailable(
         self, answer: Answer, request: Request, outcome: Unavailable, *, asked: bool = True
     ) -> Answer:
-        """As a refusal, but the next attempt comes by itself, and soon: one request is enough to
-        find that the backend is there again. Those that were not asked have not failed.
-        """  # noqa: D205
+        """As a refusal, but the next attempt comes by itself, and soon.
+
+        One request is enough to find that the backend is there again. Those that were not asked
+        have not failed.
+        """
         attempts = answer.record.attempts
         wait = min(ledger.backoff(attempts if asked else 0), MAX_OUTAGE_WAIT)
         soon = int(self.clock().timestamp()) + wait
@@ -241,6 +230,25 @@ class Engine:
 
 def _rank(ask: Ask) -> tuple[bool, int]:
     return ask.answer.record.message != NO_TURN, ask.answer.record.attempts
+
+
+def _leaving(decision: Decision, withdrawn: bool) -> tuple[wire.Entry, Record, bool] | None:
+    """The certificate that a decision gives up and that is to be revoked; True: by order.
+
+    Args:
+        decision: Any.
+        withdrawn: Whether those are to be revoked whose request has left.
+
+    """
+    match decision:
+        case Withdraw(entry=entry, record=record, ordered=ordered):
+            return (entry, record, ordered) if withdrawn or ordered else None
+        case Ask(answer=answer) | Refuse(answer=answer):
+            if answer.entry is None or not answer.revoke:
+                return None
+            return answer.entry, answer.record, True
+        case Keep() | Ignore():
+            return None
 
 
 def _marked(ask: Ask, answer: Answer) -> Answer:

@@ -35,8 +35,12 @@ def publish(charm: ops.CharmBase, endpoint: str, anchors: Sequence[str]) -> None
     version_0 = _NOTHING
     if every:
         # Readers without a library take the texts as they stand, so these are not JSON.
-        version_0 = {'ca': every[0], 'certificate': every[0], 'chain': json.dumps(every)}
-        version_0['version'] = '0'
+        version_0 = {
+            'ca': every[0],
+            'certificate': every[0],
+            'chain': json.dumps(every),
+            'version': '0',
+        }
     for relation in charm.model.relations[endpoint]:
         if not relation.active:
             continue

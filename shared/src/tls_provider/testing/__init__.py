@@ -1,3 +1,5 @@
-"""What tests of charms are built from: keys, requests, authorities, verifiers and the conformance
-kit. Nothing of the package imports it, and no artifact of a charm has to hold it.
-"""  # noqa: D205
+"""What tests of charms are built from.
+
+Keys, requests, authorities, verifiers and the conformance kit. Nothing of the package imports it,
+and no artifact of a charm has to hold it.
+"""

@@ -60,7 +60,7 @@ def identifiers(
 def ca_rights(path_length: int | None) -> tuple[Extension, ...]:
     """Rights of an authority with so many others in a row below it; None: as many as there are."""
     constraints = x509.BasicConstraints(ca=True, path_length=path_length)
-    return (constraints, True), (_usage('key_cert_sign', 'crl_sign'), True)
+    return (constraints, True), (usage('key_cert_sign', 'crl_sign'), True)
 
 
 def leaf_rights(key: CertificatePublicKeyTypes) -> tuple[Extension, ...]:
@@ -68,7 +68,7 @@ def leaf_rights(key: CertificatePublicKeyTypes) -> tuple[Extension, ...]:
     encipherment = ['key_encipherment'] if isinstance(key, rsa.RSAPublicKey) else []
     return (
         (x509.BasicConstraints(ca=False, path_length=None), True),
-        (_usage('digital_signature', *encipherment), True),
+        (usage('digital_signature', *encipherment), True),
         (x509.ExtendedKeyUsage(_PURPOSES), False),
     )
 
@@ -114,5 +114,6 @@ def certify(
     return signed.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def _usage(*rights: str) -> x509.KeyUsage:
-    return x509.KeyUsage(**{usage: usage in rights for usage in _USAGES})
+def usage(*rights: str) -> x509.KeyUsage:
+    """Exactly these rights, by their names in `cryptography`."""
+    return x509.KeyUsage(**{right: right in rights for right in _USAGES})

@@ -1,6 +1,7 @@
-"""What the metadata of every charm has in common, for tests of charms that have no folder, and for
-comparing those that have one.
-"""  # noqa: D205
+"""What the metadata of every charm has in common.
+
+For tests of charms that have no folder, and for comparing those that have one.
+"""
 
 from __future__ import annotations
 

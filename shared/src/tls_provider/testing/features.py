@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cryptography import x509 as c509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tls_provider.testing import pki
+from tls_provider.testing import _profile, pki
 
 if TYPE_CHECKING:
     from tls_provider.testing._profile import Extension
@@ -88,8 +88,16 @@ def _subject(*parts: tuple[c509.ObjectIdentifier, str]) -> c509.Name:
     return c509.Name([c509.NameAttribute(*part) for part in parts])
 
 
-def _case(name: str, *names: AnyName, needs: tuple[Feature, ...] = (), **more: object) -> Case:
-    return Case(name, names, frozenset(needs), **more)  # type: ignore[arg-type]
+def _case(
+    name: str,
+    *names: AnyName,
+    needs: tuple[Feature, ...] = (),
+    common_name: str = '',
+    subject: c509.Name | None = None,
+    extensions: tuple[Extension, ...] = (),
+    is_ca: bool = False,
+) -> Case:
+    return Case(name, names, frozenset(needs), common_name, subject, extensions, is_ca)
 
 
 _F = Feature
@@ -97,17 +105,7 @@ _EMAIL = c509.RFC822Name('admin@a.example')
 _URI = c509.UniformResourceIdentifier('spiffe://a.example/web')
 _REGISTERED = c509.RegisteredID(c509.ObjectIdentifier('1.3.6.1.4.1.99999.1'))
 _OTHER = c509.OtherName(c509.ObjectIdentifier('1.3.6.1.4.1.311.20.2.3'), b'\x0c\x01a')
-_USAGE = c509.KeyUsage(
-    digital_signature=True,
-    content_commitment=True,
-    key_encipherment=False,
-    data_encipherment=False,
-    key_agreement=False,
-    key_cert_sign=True,
-    crl_sign=True,
-    encipher_only=False,
-    decipher_only=False,
-)
+_USAGE = _profile.usage('digital_signature', 'content_commitment', 'key_cert_sign', 'crl_sign')
 _CRL = c509.DistributionPoint(
     [c509.UniformResourceIdentifier('http://evil.example/crl')], None, None, None
 )

@@ -170,8 +170,6 @@ VERIFIERS: dict[str, Callable[[Presented], None]] = {
     'Python ssl': python_ssl,
     'rustls': rustls,
 }
-PROGRAMS = ('openssl', 'certtool', 'certutil')
-"""That have to be installed."""
 
 
 def _shake_hands(client: Any, server: ssl.SSLContext, kind: Any, host: str) -> None:

@@ -200,7 +200,10 @@ class World:
     def _assert_no_key_is_seen(self) -> None:
         """No private key of anybody is in a databag, the log, the status or a result."""
         seen = [log.message for log in self.context.juju_log]
-        seen += [status.message for status in (*self._statuses(), self.state.unit_status)]
+        seen += [
+            status.message
+            for status in (*self.context.unit_status_history, self.state.unit_status)
+        ]
         seen += [str(self.context.action_results)]
         for relation in self.state.relations:
             seen.append(str(getattr(relation, 'local_app_data', '')))
@@ -214,9 +217,6 @@ class World:
             for line in text.splitlines()[1:-1]
         ]
         assert not [body for body in bodies if any(body in text for text in seen)]
-
-    def _statuses(self) -> list[Any]:
-        return list(self.context.unit_status_history)
 
 
 def _contents(state: testing.State) -> dict[str, dict[str, str]]:

@@ -1,6 +1,7 @@
-"""Group A: what is certified, with every kind of key, for every generation of requirers; and group
-C: linters and verifiers accept all of it.
-"""  # noqa: D205
+"""Group A: what is certified, with every kind of key, for every generation of requirers.
+
+Group C is in it: linters and verifiers accept all of that.
+"""
 
 from __future__ import annotations
 
