@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pathlib
+import shutil
 import subprocess
+import tempfile
 import time
 import zipfile
 from typing import TYPE_CHECKING
@@ -12,7 +15,6 @@ from typing import TYPE_CHECKING
 from .failure import Failure
 
 if TYPE_CHECKING:
-    import pathlib
     from collections.abc import Mapping
 
 EPOCH = 315532800  # 1980-01-01, the first time that a zip can hold
@@ -59,3 +61,25 @@ def write(tree: pathlib.Path, path: pathlib.Path, seconds: int) -> None:
 def sha256(path: pathlib.Path) -> str:
     """Digest of a file in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def place(path: pathlib.Path, into: pathlib.Path) -> None:
+    """Copy a file so that readers see the old one or the new one, never a piece.
+
+    Raises FileNotFoundError when there is no such file.
+    """
+    into.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        path.open('rb') as source,
+        tempfile.NamedTemporaryFile(
+            dir=into.parent, prefix=f'.{into.name}.', delete=False
+        ) as copy,
+    ):
+        try:
+            shutil.copyfileobj(source, copy)
+            copy.flush()
+            pathlib.Path(copy.name).chmod(0o644)
+            pathlib.Path(copy.name).replace(into)
+        except BaseException:
+            pathlib.Path(copy.name).unlink(missing_ok=True)
+            raise

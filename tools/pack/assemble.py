@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import pathlib
 import shutil
 import tempfile
 import time
-import zipfile
 from typing import TYPE_CHECKING
 
 from . import archive, cache, install, metadata, parts, verify
+from .artifact import Artifact, described
 from .failure import Failure
 
 if TYPE_CHECKING:
@@ -19,26 +18,6 @@ if TYPE_CHECKING:
     from .target import Target
 
 DISPATCH = pathlib.Path(__file__).parent / 'dispatch.sh'
-
-
-@dataclasses.dataclass(frozen=True)
-class Artifact:
-    """A packed charm."""
-
-    path: pathlib.Path
-    """The file: NAME_BASE-ARCHITECTURE.charm."""
-    name: str
-    """The charm's name."""
-    target: Target
-    """What it was packed for."""
-    size: int
-    """Of the file, in bytes."""
-    sha256: str
-    """Of the file, in hexadecimal."""
-    byte_code: bool
-    """Whether it holds byte code; without, the first hook after a deploy compiles everything."""
-    seconds: float
-    """What packing took; less than a tenth when it came from the cache."""
 
 
 def build(
@@ -73,20 +52,10 @@ def build(
             if mark:
                 (work / 'charm' / 'version').write_text(f'{mark}\n', encoding='utf-8')
             archive.write(work / 'charm', work / path.name, seconds)
-            cache.place(work / path.name, path)
+            archive.place(work / path.name, path)
             if cache_folder:
                 cache.store(cache_folder, label, digest, work / path.name)
-    with zipfile.ZipFile(path) as written:
-        compiled = any(name.endswith('.pyc') for name in written.namelist())
-    return Artifact(
-        path=path,
-        name=charm.name,
-        target=target,
-        size=path.stat().st_size,
-        sha256=archive.sha256(path),
-        byte_code=compiled,
-        seconds=time.monotonic() - start,
-    )
+    return described(path, charm.name, target, time.monotonic() - start)
 
 
 def refuse(charm: metadata.Charm, target: Target, given: Mapping[str, pathlib.Path]) -> None:
@@ -115,7 +84,15 @@ def fill(
     describe(charm, target, tree, seconds)
     paths = tuple(str(path) for path in (work, charm.folder, *local))
     try:
-        verify.check(verify.Tree(tree, target, build_paths=paths, byte_code=compiled))
+        verify.check(
+            verify.Tree(
+                tree,
+                target,
+                build_paths=paths,
+                byte_code=compiled,
+                packages=install.import_names(local),
+            )
+        )
     except Failure as error:
         raise Failure(f'{charm.name} for {target.label}: {error}') from None
 
@@ -129,6 +106,9 @@ def stage(charm: metadata.Charm, target: Target, tree: pathlib.Path, work: pathl
     install.modules(charm.folder, tree)
     install.packages(charm.folder, target, tree, work)
     compiled = install.byte_code(target, tree)
+    for name in cache.SHIPPED:
+        if (charm.folder / name).is_file():
+            shutil.copyfile(charm.folder / name, tree / name)
     dispatch = tree / 'dispatch'
     shutil.copyfile(DISPATCH, dispatch)
     dispatch.chmod(0o755)
@@ -146,6 +126,3 @@ def describe(charm: metadata.Charm, target: Target, tree: pathlib.Path, seconds:
     for name, text in texts.items():
         if text:
             (tree / name).write_text(text, encoding='utf-8')
-    for name in cache.SHIPPED:
-        if (charm.folder / name).is_file():
-            shutil.copyfile(charm.folder / name, tree / name)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import pathlib
-import shutil
 import sys
-import tempfile
 from typing import TYPE_CHECKING
 
-from . import install, parts
+from . import archive, install, parts
 from .target import interpreter
 
 if TYPE_CHECKING:
@@ -67,7 +65,7 @@ def below(label: str, folder: pathlib.Path, *without: str) -> Iterator[tuple[str
 def fetch(folder: pathlib.Path, artifact: str, digest: str, into: pathlib.Path) -> bool:
     """Copy an artifact out of the cache; False when it is not there."""
     try:
-        place(folder / f'{artifact}.{digest}', into)
+        archive.place(folder / f'{artifact}.{digest}', into)
     except FileNotFoundError:
         return False
     return True
@@ -76,29 +74,7 @@ def fetch(folder: pathlib.Path, artifact: str, digest: str, into: pathlib.Path) 
 def store(folder: pathlib.Path, artifact: str, digest: str, path: pathlib.Path) -> None:
     """Copy an artifact into the cache, in place of those made from older inputs."""
     folder.mkdir(parents=True, exist_ok=True)
-    place(path, folder / f'{artifact}.{digest}')
+    archive.place(path, folder / f'{artifact}.{digest}')
     for old in folder.glob(f'{artifact}.*'):
         if old.name != f'{artifact}.{digest}':
             old.unlink(missing_ok=True)
-
-
-def place(path: pathlib.Path, into: pathlib.Path) -> None:
-    """Copy a file so that readers see the old one or the new one, never a piece.
-
-    Raises FileNotFoundError when there is no such file.
-    """
-    into.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        path.open('rb') as source,
-        tempfile.NamedTemporaryFile(
-            dir=into.parent, prefix=f'.{into.name}.', delete=False
-        ) as copy,
-    ):
-        try:
-            shutil.copyfileobj(source, copy)
-            copy.flush()
-            pathlib.Path(copy.name).chmod(0o644)
-            pathlib.Path(copy.name).replace(into)
-        except BaseException:
-            pathlib.Path(copy.name).unlink(missing_ok=True)
-            raise

@@ -71,6 +71,13 @@ def local_package(charm: pathlib.Path, name: str, sources: dict[str, object]) ->
     return folder
 
 
+def import_names(folders: tuple[pathlib.Path, ...]) -> tuple[str, ...]:
+    """The names by which the packages in these folders are imported."""
+    return tuple(
+        sorted(path.parent.name for one in folders for path in one.glob('src/*/__init__.py'))
+    )
+
+
 def uv_bin() -> str:
     """Path of uv: the package's of this environment, else the one that runs us, or is on PATH."""
     try:

@@ -111,6 +111,18 @@ def host() -> Target:
     )
 
 
+def of_this_python(architecture: str | None = None) -> Target:
+    """The ubuntu base whose Python is the one that runs; architecture (none: this machine's).
+
+    Raises Failure when no base has it.
+    """
+    here = f'{sys.version_info.major}.{sys.version_info.minor}'
+    for channel, (python, _) in UBUNTU.items():
+        if python == here:
+            return named(f'ubuntu@{channel}', architecture)
+    raise Failure(f'Python {here} belongs to none of the bases {", ".join(UBUNTU)}')
+
+
 def host_architecture() -> str:
     """The machine's architecture in Juju's words. Raises Failure when it is neither of ours."""
     for name, machine in MACHINES.items():

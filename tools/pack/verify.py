@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 import yaml
 
+from . import imports
 from .failure import Failure
 from .target import ELF_MACHINES, MACHINES, Target
 
@@ -39,6 +40,8 @@ class Tree:
     """Folders of this machine that no file may name."""
     byte_code: bool = False
     """Whether every module must have valid byte code."""
+    packages: tuple[str, ...] = ()
+    """Names by which the packages of this repository are imported."""
 
     @functools.cached_property
     def files(self) -> dict[str, pathlib.Path]:
@@ -155,6 +158,15 @@ def canonical(name: str) -> str:
     return re.sub(r'[-_.]+', '-', name).lower()
 
 
+def imported(tree: Tree) -> Iterator[str]:
+    """Every module that the charm and the packages of this repository import is in the tree.
+
+    What a published distribution imports is its own matter, as far as `requirements` is content.
+    """
+    own = (tree.root / 'src', *(tree.site / name for name in tree.packages))
+    yield from imports.missing(tree.root, tree.site, own)
+
+
 def complete(tree: Tree) -> Iterator[str]:
     """What Juju looks for: metadata, a manifest with bases, an entry point that it may execute."""
     for name in ('metadata.yaml', 'src/charm.py'):
@@ -221,6 +233,7 @@ RULES: tuple[Rule, ...] = (
     honest_tags,
     records,
     requirements,
+    imported,
     complete,
     clean,
     byte_code,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .. import assemble, cache, command, metadata, parts, target
+from .. import archive, assemble, cache, command, metadata, parts, target
 from ..failure import Failure
 from . import trial
 
@@ -114,16 +114,66 @@ def test_a_wrong_argument_gives_one_clear_line(
 
 
 def test_the_table_names_each_artifact(charm: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    done = pack(charm, '--into', tmp_path / 'dist')
+    done = pack(charm, '--base', 'host', '--into', tmp_path / 'dist')
 
     assert done.returncode == 0, done.stderr
     header, line = done.stdout.splitlines()
     host = target.host()
     (path,) = (tmp_path / 'dist').iterdir()
-    assert ' '.join(header.split()) == 'charm base arch size sha256 seconds byte code'
+    assert header.split() == ['charm', 'base', 'arch', 'size', 'sha256', 'seconds', 'dispatch']
     assert line.split()[:3] == ['tiny', host.base, host.architecture]
-    assert line.endswith('yes')
+    assert line.split()[4] == archive.sha256(path)
+    assert f' active on Python {host.python}.' in line
     assert path.name == f'tiny_{host.label}.charm'
+
+
+def test_a_charm_is_packed_for_its_platforms_and_the_same_in_another_folder(
+    charm: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    other = trial.repository(tmp_path / 'elsewhere' / 'deeper')
+
+    done = [
+        pack(folder, '--into', tmp_path / name, '--no-run')
+        for name, folder in (('one', charm), ('two', other))
+    ]
+
+    assert [one.returncode for one in done] == [0, 0]
+    files = sorted((tmp_path / 'one').iterdir())
+    assert [path.name for path in files] == [
+        'tiny_ubuntu@22.04-amd64.charm',
+        'tiny_ubuntu@24.04-amd64.charm',
+        'tiny_ubuntu@24.04-arm64.charm',
+    ]
+    for path in files:
+        assert path.read_bytes() == (tmp_path / 'two' / path.name).read_bytes()
+
+
+def test_an_artifact_of_another_content_is_named(
+    charm: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    chosen = ('--base', 'ubuntu@24.04', '--arch', 'amd64', '--no-run')
+    assert pack(charm, *chosen, '--into', tmp_path / 'one').returncode == 0
+
+    same = pack(charm, *chosen, '--into', tmp_path / 'two', '--compare', tmp_path / 'one')
+    trial.write(charm / 'templates' / 'a.txt', 'another template\n')
+    other = pack(charm, *chosen, '--into', tmp_path / 'three', '--compare', tmp_path / 'one')
+
+    assert same.returncode == 0, same.stderr
+    assert same.stdout.splitlines()[-1].endswith('  equal')
+    assert other.returncode == 1
+    assert other.stdout.splitlines()[-1].endswith('  differs in templates/a.txt')
+
+
+def test_a_hook_that_fails_on_minijuju_fails_the_packing(
+    charm: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    trial.write(charm / 'src' / 'charm.py', 'raise SystemExit("no such unit")\n')
+
+    done = pack(charm, '--base', 'host', '--into', tmp_path / 'dist')
+
+    assert done.returncode == 1
+    assert done.stderr.startswith('pack: a hook failed on minijuju: ')
+    assert 'no such unit' in done.stderr
 
 
 def test_a_folder_in_place_of_a_download_is_shipped_and_marked(
@@ -151,10 +201,15 @@ def test_a_folder_in_place_of_a_download_is_shipped_and_marked(
 def test_stage_writes_what_the_nil_part_installs(
     charm: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    done = pack(charm, '--stage', tmp_path / 'install')
+    done = pack(charm, '--base', 'host', '--stage', tmp_path / 'install')
 
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in (tmp_path / 'install').iterdir()} == {'dispatch', 'src', 'venv'}
+    assert {path.name for path in (tmp_path / 'install').iterdir()} == {
+        'README.md',
+        'dispatch',
+        'src',
+        'venv',
+    }
 
 
 def build(charm: pathlib.Path, tmp_path: pathlib.Path) -> assemble.Artifact:
@@ -234,7 +289,18 @@ def test_runs_at_the_same_time_leave_one_whole_artifact(
 ) -> None:
     running = [
         subprocess.Popen(
-            [sys.executable, PACK, charm, '--into', tmp_path / 'dist', '--cache', tmp_path / 'c'],
+            [
+                sys.executable,
+                PACK,
+                charm,
+                '--base',
+                'host',
+                '--no-run',
+                '--into',
+                tmp_path / 'dist',
+                '--cache',
+                tmp_path / 'c',
+            ],
             stdout=subprocess.DEVNULL,
         )
         for _ in range(3)
