@@ -62,7 +62,7 @@ def test_requirer_gets_a_verified_certificate(
         verification.assert_verifies(one['chain'], one['ca-certificate'], host)
     assert juju.run(f'{mode}/leader', 'check').results['checked'] == str(len(expected))
     juju.remove_application(mode)
-    juju.wait(lambda status: mode not in status.apps)
+    juju.wait(lambda status: mode not in status.apps, delay=0.2, successes=1)
 
 
 def test_scaled_requirer_gets_one_certificate_a_unit(
@@ -189,4 +189,4 @@ def test_everything_goes(juju: jubilant.Juju, idle: Wait) -> None:
 
     juju.remove_application('scaled', 'bad', 'wish', PROVIDER)
 
-    juju.wait(lambda status: not status.apps)
+    juju.wait(lambda status: not status.apps, delay=0.2, successes=1)

@@ -50,6 +50,12 @@ def _units(juju: jubilant.Juju) -> dict[str, bool]:
     return {name: unit.leader for name, unit in juju.status().apps[PROVIDER].units.items()}
 
 
+def _next_leader(status: jubilant.Status, left: int) -> bool:
+    """Whether so many units of the provider are left, and one of them leads."""
+    units = status.apps[PROVIDER].units.values()
+    return len(units) == left and any(unit.leader for unit in units)
+
+
 def _ca_secret(juju: jubilant.Juju) -> tuple[str, list[int]]:
     """Identifier of the CA's secret, and its revisions."""
     every = json.loads(juju.cli('secrets', '--format', 'json'))
@@ -117,8 +123,7 @@ def test_next_leader_issues_with_the_same_ca(
         before = {unit: _certificate(juju, unit) for unit in juju.status().apps['web'].units}
 
         juju.remove_unit(leader, force=True)
-        juju.wait(lambda status: len(status.apps[PROVIDER].units) == left)  # noqa: B023
-        juju.wait(lambda status: any(one.leader for one in status.apps[PROVIDER].units.values()))
+        juju.wait(lambda status: _next_leader(status, left), delay=0.2, successes=1)  # noqa: B023
         juju.add_unit('web')
         status = settle()
 

@@ -82,4 +82,7 @@ def test_an_interrupted_demo_leaves_nothing(
 
     assert running.returncode == 130
     assert not state.exists()
-    assert processes(state) == []
+    # The client that was cut off ends by itself as soon as it sees that its daemon is gone.
+    while processes(state):
+        assert time.monotonic() < deadline, processes(state)
+        time.sleep(0.05)
