@@ -1,17 +1,20 @@
-"""Hook tools: accepted and refused forms, texts, exit codes, permissions, commit."""
+"""What hook tools do: who may read and write which databag, what is cached, the commit."""
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from minijuju.hooktools import names, run_tool
+from minijuju.hooktools import TOOLS
 from minijuju.model import Task
+from minijuju.offers import Twin
 from minijuju.operations import RunTask
-from minijuju.testing import Simulation
+from minijuju.secret import Grant, Observer, Owner, Secret
+from minijuju.testing import Simulation, tool
 
 if TYPE_CHECKING:
     from minijuju.context import HookContext
@@ -21,15 +24,7 @@ SEEDED = {'egress-subnets', 'ingress-address', 'private-address'}
 
 @pytest.fixture
 def sim() -> Simulation:
-    """Provider ``a`` (two units, peers) and requirer ``b``: relation 0 peers, 1 certificates."""
-    found = Simulation()
-    found.deploy(
-        'a', units=2, provides='certs', peers='peers', options={'size': 'big', 'no': None}
-    )
-    found.deploy('b', units=2, requires='needs')
-    found.integrate('a:certs', 'b:needs')
-    found.settle()
-    return found
+    return Simulation.related()
 
 
 @pytest.fixture
@@ -44,8 +39,7 @@ def follower(sim: Simulation) -> HookContext:
 
 def call(context: HookContext, line: str, stdin: str = '') -> tuple[int, str]:
     """Run a tool; return the exit code and stdout, or stderr when it failed."""
-    name, *args = line.split()
-    reply = run_tool(context, name, args, Path('/'), stdin)
+    reply = tool(context, line, stdin)
     assert bool(reply.code) == bool(reply.stderr)
     return reply.code, reply.stderr or reply.stdout
 
@@ -57,129 +51,60 @@ def value(context: HookContext, line: str) -> Any:
     return json.loads(out)
 
 
-@pytest.mark.parametrize(
-    ('line', 'expected'),
-    [
-        ('relation-ids certs', ['certs:1']),
-        ('relation-ids nothing', []),
-        ('relation-list -r certs:1', ['b/0', 'b/1']),
-        ('relation-list -r 1', ['b/0', 'b/1']),
-        ('relation-list --app -r certs:1', 'b'),
-        ('relation-get -r certs:1 nothing b/0', None),
-        ('relation-get -r certs:1 private-address b/0', '127.1.0.4'),
-        ('relation-get -r certs:1 --app - b', {}),
-        ('relation-model-get -r certs:1', {'uuid': 'uuid'}),
-        ('is-leader', True),
-        ('config-get', {'size': 'big'}),
-        ('config-get size', 'big'),
-        ('config-get no', None),
-        ('opened-ports', []),
-        ('storage-list', []),
-        ('state-get', {}),
-        ('secret-ids', []),
-    ],
-)
-def test_json_answers(leader: HookContext, line: str, expected: object):
-    assert value(leader, line) == expected
+RW, R, NO = 'rw', 'r', 'none'
 
-
-@pytest.mark.parametrize(
-    ('line', 'expected'),
-    [
-        ('relation-ids certs', 'certs:1\n'),
-        ('relation-list -r 1', 'b/0\nb/1\n'),
-        ('is-leader', 'True\n'),
-        ('config-get size', 'big\n'),
-        ('config-get no', ''),
-        ('config-get', 'size: big\n'),
-        ('relation-ids certs --format json', '["certs:1"]\n'),
-    ],
-)
-def test_answers_for_people(leader: HookContext, line: str, expected: str):
-    assert call(leader, line) == (0, expected)
-
-
-@pytest.mark.parametrize(
-    ('line', 'code', 'text'),
-    [
-        (
-            'relation-get -r certs:99 - b/0',
-            2,
-            'invalid value "certs:99" for option -r: relation not found',
-        ),
-        ('relation-get - b/0', 2, 'no relation id specified'),
-        ('relation-get -r 1 -', 2, 'no unit or application specified'),
-        ('relation-get -r 1 - b', 2, 'expected unit name, got application name "b"'),
-        ('relation-get -r 1 - a/1', 1, 'permission denied'),
-        ('relation-get -r 1 - c/0', 1, 'permission denied'),
-        ('relation-get -r 1 - c --app', 1, 'permission denied'),
-        ('relation-get -r 1 - b/7', 1, 'permission denied'),
-        ('network-get nowhere', 1, 'no network config found for binding "nowhere"'),
-        ('is-leader --fast', 2, 'option provided but not defined: --fast'),
-        ('relation-list -r', 2, 'option needs an argument: -r'),
-        ('storage-get x', 1, 'storage-get is not supported by minijuju'),
-        ('credential-get', 1, 'credential-get is not supported by minijuju'),
-        ('juju-reboot', 1, 'juju-reboot is not supported by minijuju'),
-        ('action-get', 1, 'not running an action'),
-        ('state-delete', 2, 'no key specified'),
-        (
-            'open-port x/tcp',
-            2,
-            'expected <port>[/<protocol>] or <from>-<to>[/<protocol>], got "x/tcp"',
-        ),
-        ('secret-get', 2, 'require either a secret URI or label'),
-        ('secret-get --peek --refresh x', 2, 'specify one of --peek or --refresh but not both'),
-        ('secret-get secret:x', 1, 'secret "x" not found'),
-        ('secret-get --label x', 1, 'consumer label "x" not found'),
-        ('secret-info-get --label x', 1, 'secret "x" not found'),
-        ('secret-add ab=c', 2, 'key "ab" not valid'),
-        ('secret-add', 2, 'missing secret value or filename'),
-        ('secret-add --expire soon key=c', 2, 'expire time or duration "soon" not valid'),
-        (
-            'secret-grant --relation 9 x',
-            2,
-            'invalid value "9" for option --relation: relation not found',
-        ),
-    ],
-)
-def test_refusals(leader: HookContext, line: str, code: int, text: str):
-    assert call(leader, line) == (code, f'ERROR {text}\n')
-
-
-@pytest.mark.parametrize(
-    ('line', 'text'),
-    [
-        ('relation-get -r 1 --app - a', 'permission denied'),
-        ('relation-set -r 1 --app key=value', 'cannot write relation settings'),
-        ('status-set --application=True active', 'this unit is not the leader'),
-        (
-            'status-get --application=true --format=json',
-            'finding application status: this unit is not the leader',
-        ),
-        ('secret-add --owner application key=value', 'this unit is not the leader'),
-        ('relation-set -r 0 --app key=value', 'cannot write relation settings'),
-    ],
-)
-def test_what_only_the_leader_may(
-    leader: HookContext, follower: HookContext, line: str, text: str
-):
-    assert call(leader, line)[0] == 0
-    assert call(follower, line) == (1, f'ERROR {text}\n')
+# Whose bag, in which relation, for the leader and for a follower. Relation 0 is among peers.
+MATRIX = [
+    ('own unit', 1, RW, RW),
+    ('own unit', 0, RW, RW),
+    ('own app', 1, RW, NO),
+    ('own app', 0, RW, R),
+    ('b/0', 1, R, R),
+    ('b', 1, R, R),
+    ('other unit', 0, R, R),
+    ('other unit', 1, NO, NO),
+    ('b/0', 0, NO, NO),
+    ('b', 0, NO, NO),
+    ('c/0', 1, NO, NO),
+    ('c', 1, NO, NO),
+    ('b/9', 1, NO, NO),
+]
 
 
 @pytest.mark.parametrize('unit', ['a/0', 'a/1'])
-def test_every_unit_reads_peers_and_remotes(sim: Simulation, unit: str):
-    context = sim.context(unit)
+@pytest.mark.parametrize(('whose', 'number', 'as_leader', 'as_follower'), MATRIX)
+def test_who_may_read_a_databag(
+    sim: Simulation, unit: str, whose: str, number: int, as_leader: str, as_follower: str
+):
+    sim.deploy('c')
+    named = {'own unit': unit, 'own app': 'a', 'other unit': 'a/1' if unit == 'a/0' else 'a/0'}
+    subject = named.get(whose, whose)
+    app = '' if '/' in subject else '--app'
 
-    for line in (
-        'relation-get -r 0 --app - a',
-        'relation-get -r 0 - a/0',
-        'relation-get -r 0 - a/1',
-        'relation-get -r 1 - b/1',
-        'relation-get -r 1 --app - b',
-        f'relation-get -r 1 - {unit}',
-    ):
-        assert isinstance(value(context, line), dict)
+    code, said = call(sim.context(unit), f'relation-get -r {number} {app} - {subject}')
+
+    allowed = as_leader if unit == 'a/0' else as_follower
+    if allowed in {RW, R}:
+        assert code == 0, said
+    else:
+        assert (code, said) == (1, 'ERROR permission denied\n')
+
+
+@pytest.mark.parametrize('unit', ['a/0', 'a/1'])
+@pytest.mark.parametrize('row', [row for row in MATRIX if row[0].startswith('own')])
+def test_who_may_write_a_databag(sim: Simulation, unit: str, row: tuple[str, int, str, str]):
+    whose, number, as_leader, as_follower = row
+    context, app = sim.context(unit), '--app' if whose == 'own app' else ''
+
+    code, said = call(context, f'relation-set -r {number} {app} key=value')
+
+    if (as_leader if unit == 'a/0' else as_follower) == RW:
+        assert (code, context.commit()) == (0, '')
+        relation = sim.model.relations[number]
+        bags = relation.app_bags['a'] if app else relation.unit_bags[unit]
+        assert bags.data['key'] == 'value'
+    else:
+        assert (code, said) == (1, 'ERROR cannot write relation settings\n')
 
 
 def test_entering_scope_seeds_the_bag(leader: HookContext):
@@ -214,27 +139,146 @@ def test_a_departing_unit_is_no_longer_listed_but_readable(sim: Simulation):
     assert value(context, 'relation-get private-address') == '127.1.0.5'
 
 
-def test_members_bags_are_cached_until_their_changed_runs(sim: Simulation):
-    relation = sim.model.relations[1]
-    call(sim.context('a/0'), 'relation-get -r 1 - b/0')
-    sim.write(relation, 'b/0', csr='new')
+def test_relation_list_is_empty_in_broken_and_the_data_is_readable(sim: Simulation):
+    sim.model.relations[1].dying = True
+    for _ in range(2):
+        assert str(sim.step('a/0')).startswith('departed')
+    context = sim.relation_context('a/0', 'broken', 1)
 
-    assert value(sim.context('a/0'), 'relation-get -r 1 csr b/0') is None
-    assert sim.step('a/0') == 'changed b/0'
+    assert value(context, 'relation-list') == []
+    assert value(context, 'relation-ids certs') == ['certs:1']
+    assert value(context, 'relation-get') == {}
+    assert set(value(context, 'relation-get - b/0')) == SEEDED
+    assert sim.step('a/0') == 'broken'
+    assert value(sim.context('a/0'), 'relation-ids certs') == []
+    gone = 'ERROR invalid value "certs:1" for option -r: relation not found\n'
+    assert call(sim.context('a/0'), 'relation-list -r certs:1') == (2, gone)
+
+
+def test_relation_ids_are_sorted_as_texts(sim: Simulation):
+    sim.model.next_relation = 9
+    for app in ('d', 'e'):
+        sim.deploy(app, requires='needs')
+        sim.integrate('a:certs', f'{app}:needs')
+    sim.settle()
+
+    assert value(sim.context('a/0'), 'relation-ids certs') == ['certs:1', 'certs:10', 'certs:9']
+
+
+def test_a_departed_units_data_is_readable_until_the_relation_is_gone(sim: Simulation):
+    sim.write(sim.model.relations[1], 'b/1', csr='last words')
+    sim.unit('b/1').dying = True
+    sim.settle()
+
+    assert value(sim.context('a/0'), 'relation-list -r 1') == ['b/0']
+    assert value(sim.context('a/0'), 'relation-get -r 1 csr b/1') == 'last words'
+
+
+def test_only_units_seen_joined_are_listed(sim: Simulation):
+    sim.add_units(sim.model.apps['b'])
+    sim.run('b/2')
+
+    assert value(sim.context('a/0'), 'relation-list -r 1') == ['b/0', 'b/1']
+    context = sim.relation_context('a/0', 'joined', 1, 'b/2')
+    assert value(context, 'relation-list') == ['b/0', 'b/1', 'b/2']
+
+
+@pytest.mark.parametrize('event', ['changed b/0', 'joined b/0'])
+def test_members_bags_are_cached_until_their_own_joined_or_changed_runs(
+    sim: Simulation, event: str
+):
+    relation, own = sim.model.relations[1], sim.unit('a/0').memberships[1]
+    for unit in ('b/0', 'b/1'):
+        call(sim.context('a/0'), f'relation-get -r 1 - {unit}')
+        sim.write(relation, unit, csr='new')
+    if event == 'joined b/0':
+        del own.members['b/0']
+
+    assert value(sim.context('a/0'), 'relation-get -r 1 csr b/1') is None
+    assert sim.step('a/0') == event
     assert value(sim.context('a/0'), 'relation-get -r 1 csr b/0') == 'new'
+    assert value(sim.context('a/0'), 'relation-get -r 1 csr b/1') is None
 
 
-def test_app_bags_are_cached_for_one_hook(sim: Simulation):
+def test_peers_bags_are_cached_as_others_are(sim: Simulation):
+    call(sim.context('a/0'), 'relation-get -r 0 - a/1')
+    sim.write(sim.model.relations[0], 'a/1', csr='new')
+
+    assert value(sim.context('a/0'), 'relation-get -r 0 csr a/1') is None
+
+
+@pytest.mark.parametrize('subject', ['b', 'b/2'])
+def test_bags_of_apps_and_non_members_are_cached_for_one_hook(sim: Simulation, subject: str):
+    sim.add_units(sim.model.apps['b'])
+    sim.run('b/2')
     context, relation = sim.context('a/0'), sim.model.relations[1]
-    call(context, 'relation-get -r 1 --app - b')
-    sim.write(relation, 'b', key='new')
+    line = f'relation-get -r 1 {"" if "/" in subject else "--app"} key {subject}'
+    call(context, line)
+    sim.write(relation, subject, key='new')
 
-    assert value(context, 'relation-get -r 1 --app - b') == {}
-    assert value(sim.context('a/0'), 'relation-get -r 1 --app - b') == {'key': 'new'}
+    assert value(context, line) is None
+    assert value(sim.context('a/0'), line) == 'new'
+
+
+def test_texts_of_a_file_stay_as_they_are_written(leader: HookContext):
+    written = "a: 1.10\nb: yes\nc: 007\nd: 2026-01-01\ne: null\nf: 'x'\ng: |\n  1\n  2\n"
+
+    call(leader, 'relation-set -r 1 --file -', written)
+
+    bag = value(leader, 'relation-get -r 1 - a/0')
+    assert {key: bag.get(key) for key in 'abcdefg'} == {
+        'a': '1.10',
+        'b': 'yes',
+        'c': '007',
+        'd': '2026-01-01',
+        'e': None,
+        'f': 'x',
+        'g': '1\n2\n',
+    }
+
+
+def test_arguments_win_over_the_file(leader: HookContext):
+    call(leader, 'relation-set -r 1 --file - key=argument', 'key: file\nother: file')
+
+    assert value(leader, 'relation-get -r 1 key a/0') == 'argument'
+    assert value(leader, 'relation-get -r 1 other a/0') == 'file'
+
+
+def test_writes_of_one_hook_add_up(sim: Simulation, leader: HookContext):
+    for line in ('one=1 two=2', 'two=3', 'four=4'):
+        call(leader, f'relation-set -r 1 {line}')
+    assert leader.commit() == ''
+
+    bag = sim.model.relations[1].unit_bags['a/0'].data
+    assert {key: bag.get(key) for key in ('one', 'two', 'four')} == {
+        'one': '1',
+        'two': '3',
+        'four': '4',
+    }
+
+
+def test_an_empty_text_deletes_the_key_for_good(sim: Simulation):
+    bag = sim.model.relations[1].unit_bags['a/0']
+    for text in ('x', ''):
+        sim.write(sim.model.relations[1], 'a/0', name=text)
+    assert set(bag.data) == SEEDED
+    version = bag.version
+
+    sim.write(sim.model.relations[1], 'a/0', name='')
+
+    assert bag.version == version
+
+
+@pytest.mark.parametrize('stdin', ['- a', 'a: {b: c}', 'a: [', '"' + 'x', '[' * 10000])
+def test_a_file_that_is_no_mapping_of_texts_is_refused(leader: HookContext, stdin: str):
+    code, said = call(leader, 'relation-set -r 1 --file -', stdin)
+
+    assert code == 1
+    assert said.startswith('ERROR cannot read --file -: ')
 
 
 def test_status_is_set_at_once(sim: Simulation, leader: HookContext):
-    call(leader, 'status-set --application=False blocked -- needs -- more')
+    call(leader, 'status-set --application=False blocked -- "needs -- more"')
     call(leader, 'status-set --application=True waiting')
 
     assert sim.unit('a/0').workload.message == 'needs -- more'
@@ -244,30 +288,89 @@ def test_status_is_set_at_once(sim: Simulation, leader: HookContext):
     assert app['application-status']['status'] == 'waiting'
 
 
-def test_log_version_and_unknown_levels(sim: Simulation, leader: HookContext):
-    call(leader, 'juju-log --log-level WARNING -- --not a flag')
-    call(leader, 'application-version-set -- 1.2.3')
+@pytest.mark.parametrize(
+    ('line', 'logged'),
+    [
+        ('juju-log -- "--not a flag"', [('INFO', '--not a flag')]),
+        ('juju-log -l debug x', [('DEBUG', 'x')]),
+        ('juju-log --log-level WARN x', [('WARNING', 'x')]),
+        ('juju-log --debug -l ERROR two words', [('DEBUG', 'two words')]),
+        (
+            'juju-log -l loud x',
+            [('WARNING', 'Specified log level of "loud" is not valid'), ('INFO', 'x')],
+        ),
+    ],
+)
+def test_messages_are_logged_at_their_level(
+    sim: Simulation, leader: HookContext, line: str, logged: list[tuple[str, str]]
+):
+    call(leader, line)
 
-    assert sim.log == [('WARNING', '--not a flag')]
-    assert sim.model.apps['a'].version == '1.2.3'
+    assert sim.log == logged
+
+
+def test_messages_of_relation_hooks_name_the_relation(sim: Simulation):
+    call(sim.relation_context('a/0', 'joined', 1, 'b/1'), 'juju-log x')
+
+    assert sim.log == [('INFO', 'certs:1: x')]
+
+
+@pytest.mark.parametrize(
+    ('first', 'second', 'text'),
+    [
+        (
+            'open-port 80-90',
+            'open-port 85',
+            'cannot open 85/tcp (unit "a/0"): port range conflicts with 80-90/tcp (unit "a/0")',
+        ),
+        (
+            'open-port 1',
+            'close-port 8000-8010',
+            'cannot close 8000-8010/tcp (unit "a/0"): '
+            'port range conflicts with 8005/tcp (unit "a/0")',
+        ),
+    ],
+)
+def test_port_ranges_must_not_overlap(
+    sim: Simulation, leader: HookContext, first: str, second: str, text: str
+):
+    sim.unit('a/0').ports = frozenset({'8005/tcp'})
+    assert call(leader, first)[0] == 0
+
+    assert call(leader, second) == (1, f'ERROR {text}\n')
+    assert call(leader, 'open-port 85/udp')[0] == 0
+    assert call(leader, 'close-port 8005')[0] == 0
 
 
 def test_ports_are_buffered(sim: Simulation, leader: HookContext):
     for line in ('open-port 443/tcp', 'open-port 80', 'open-port icmp', 'close-port 80/tcp'):
         assert call(leader, line) == (0, '')
 
-    assert value(leader, 'opened-ports') == ['443/tcp', 'icmp']
+    assert value(leader, 'opened-ports') == ['icmp', '443/tcp']
     assert not sim.unit('a/0').ports
     assert leader.commit() == ''
     assert sim.unit('a/0').ports == {'443/tcp', 'icmp'}
 
 
-def test_charm_state_is_buffered(sim: Simulation, leader: HookContext):
-    call(leader, 'state-set --file -', 'one: 1\ntwo: b\n')
-    call(leader, 'state-delete two')
+def test_charm_state_keeps_empty_texts_and_forgets_what_is_deleted(
+    sim: Simulation, leader: HookContext
+):
+    sim.unit('a/0').charm_state = {'old': 'x'}
 
-    assert value(leader, 'state-get') == {'one': '1'}
-    assert value(leader, 'state-get one') == '1'
+    call(leader, 'state-set --file -', 'one: 1\ntwo: b\nthree: ""\n')
+    call(leader, 'state-delete two')
+    call(leader, 'state-delete old')
+
+    assert value(leader, 'state-get') == {'one': '1', 'three': ''}
+    assert leader.commit() == ''
+    assert sim.unit('a/0').charm_state == {'one': '1', 'three': ''}
+
+
+def test_charm_state_over_2_mib_fails_the_commit(sim: Simulation, leader: HookContext):
+    for number in range(33):
+        call(leader, f'state-set {number}={"x" * 65536}')
+
+    assert leader.commit().startswith('max allowed size (2097152) exceeded')
     assert not sim.unit('a/0').charm_state
 
 
@@ -281,17 +384,10 @@ def test_network_get_gives_each_unit_an_address_of_its_own(sim: Simulation):
     assert all(address.startswith('127.') for address in addresses)
 
 
-def test_goal_state(leader: HookContext):
-    goals = value(leader, 'goal-state')
-
-    assert set(goals['units']) == {'a/0', 'a/1'}
-    assert set(goals['relations']['certs']) == {'b', 'b/0', 'b/1'}
-
-
 @pytest.fixture
 def action(sim: Simulation) -> HookContext:
     params: dict[str, object] = {'name': 'x', 'deep': {'er': 3}}
-    sim.model.tasks['1'] = Task('1', 'a/0', 'greet', '', sim.now, params)
+    sim.model.tasks['1'] = Task('1', 'a/0', 'greet', '', sim.now, params=params)
     return sim.context('a/0', RunTask('1'))
 
 
@@ -308,27 +404,12 @@ def test_action_tools(sim: Simulation, action: HookContext):
     assert task.message == 'action failed without reason given, check action for errors'
 
 
-@pytest.mark.parametrize(
-    ('word', 'text'),
-    [
-        (
-            'Bad=1',
-            'key "Bad" must start and end with lowercase alphanumeric, and contain only lowercase '
-            'alphanumeric, hyphens and periods',
-        ),
-        ('stdout=1', 'cannot set reserved action key "stdout"'),
-    ],
-)
-def test_action_results_with_bad_keys_are_refused(action: HookContext, word: str, text: str):
-    assert call(action, f'action-set {word}') == (2, f'ERROR {text}\n')
-
-
 def test_commit_is_all_or_nothing(sim: Simulation, leader: HookContext):
     call(leader, 'relation-set -r 1 name=x')
     call(leader, 'open-port 1')
-    call(leader, 'secret-set secret:unknown key=value')
+    call(leader, f'secret-set secret:{"9" * 20} key=value')
 
-    assert leader.commit() == 'secret "unknown" not found'
+    assert leader.commit() == f'secret "{"9" * 20}" not found'
     assert set(sim.model.relations[1].unit_bags['a/0'].data) == SEEDED
     assert not sim.unit('a/0').ports
 
@@ -346,5 +427,128 @@ def test_a_bag_over_16_mib_fails_the_commit(leader: HookContext):
     assert leader.commit().startswith('max allowed size (16777216) exceeded')
 
 
-def test_every_tool_that_ops_calls_exists():
-    assert {'relation-get', 'secret-info-get', 'juju-log', 'goal-state'} <= set(names())
+SECRET = 's' * 20
+
+# What each tool changes, and when. The commit of a hook that fails never comes.
+BUFFERED = [
+    'relation-set -r 1 key=value',
+    'relation-set -r 1 --app key=value',
+    'open-port 1',
+    'close-port 443',
+    'state-set key=value',
+    'state-delete kept',
+    'secret-add key=value',
+    f'secret-set {SECRET} key=two',
+    f'secret-set {SECRET} --label other',
+    f'secret-remove {SECRET}',
+    f'secret-grant {SECRET} -r 1 --unit b/1',
+    f'secret-revoke {SECRET} --unit b/0',
+]
+IMMEDIATE = [
+    'status-set active',
+    'status-set --application=true active',
+    'application-version-set 1',
+    'action-set key=value',
+    'action-log x',
+    'action-fail',
+    f'secret-get {SECRET} --refresh',
+]
+READING = [
+    'relation-ids certs',
+    'relation-list -r 1',
+    'relation-get -r 1 --app - b',
+    'relation-model-get -r 1',
+    'is-leader',
+    'config-get',
+    'status-get',
+    'juju-log x',
+    'action-get',
+    'opened-ports',
+    'network-get certs',
+    'goal-state',
+    'resource-get cert',
+    'state-get',
+    'storage-list',
+    f'secret-get {SECRET} --peek',
+    f'secret-info-get {SECRET}',
+    'secret-ids',
+]
+
+
+@pytest.fixture
+def acting(sim: Simulation, action: HookContext) -> HookContext:
+    """An action of a unit that has something of everything."""
+    sim.unit('a/0').ports = frozenset({'443/tcp'})
+    sim.unit('a/0').charm_state = {'kept': '1'}
+    sim.model.apps['a'].resources['cert'] = Path('/files/cert.pem')
+    secret = sim.model.secrets[SECRET] = Secret(SECRET, Owner('unit', 'a/0'), sim.now, sim.now)
+    for content in ('one', 'two', 'three'):
+        secret.add_revision({'key': content}, sim.now)
+    secret.grants = [Grant('b/0', 1)]
+    secret.observers['a/0'] = Observer(revision=1)
+    sim.advance(minutes=1)
+    return action
+
+
+def test_each_tool_is_known_to_be_buffered_or_immediate_or_reading():
+    lines = [*BUFFERED, *IMMEDIATE, *READING]
+
+    assert {line.split()[0] for line in lines} == set(TOOLS)
+
+
+@pytest.mark.parametrize('line', BUFFERED)
+def test_changes_wait_for_the_commit(sim: Simulation, acting: HookContext, line: str):
+    before = copy.deepcopy(sim.model)
+
+    assert call(acting, line)[0] == 0
+
+    assert sim.model == before
+    assert acting.commit() == ''
+    assert sim.model != before
+
+
+@pytest.mark.parametrize('line', IMMEDIATE)
+def test_changes_stay_without_a_commit(sim: Simulation, acting: HookContext, line: str):
+    before = copy.deepcopy(sim.model)
+
+    assert call(acting, line)[0] == 0
+
+    assert sim.model != before
+
+
+@pytest.mark.parametrize('line', READING)
+def test_reading_changes_nothing(sim: Simulation, acting: HookContext, line: str):
+    before = copy.deepcopy(sim.model)
+
+    assert call(acting, line)[0] == 0
+    assert acting.commit() == ''
+
+    assert sim.model == before
+
+
+def test_what_another_hook_wrote_meanwhile_is_kept(sim: Simulation, leader: HookContext):
+    call(leader, 'relation-set -r 0 --app mine=x')
+    call(leader, 'open-port 1')
+
+    sim.write(sim.model.relations[0], 'a', theirs='y')
+
+    assert leader.commit() == ''
+    assert sim.model.relations[0].app_bags['a'].data == {'mine': 'x', 'theirs': 'y'}
+
+
+def test_a_commit_does_without_a_relation_that_is_gone(sim: Simulation, leader: HookContext):
+    call(leader, 'relation-set -r 1 key=value')
+    call(leader, 'open-port 1')
+    del sim.model.relations[1]
+
+    assert leader.commit() == ''
+    assert sim.unit('a/0').ports == {'1/tcp'}
+
+
+def test_the_model_at_the_other_end_of_a_relation_is_named(sim: Simulation):
+    here, other = sim.model.relations[1], Simulation.related()
+    other.model.uuid = 'other'
+    here.twin = Twin(other.model, other.model.relations[1], {'a': 'x', 'b': 'y'})
+
+    assert value(sim.context('a/0'), 'relation-model-get -r 1') == {'uuid': 'other'}
+    assert value(sim.context('a/0'), 'relation-model-get -r 0') == {'uuid': 'uuid'}

@@ -19,6 +19,13 @@ def main() -> int:
     make.add_argument('--home', type=Path, help='state folder; default: home beside --into')
     make.add_argument('--jobs', type=int, default=default_jobs(), help='hooks at once')
     make.add_argument('--retry-factor', type=float, default=1.0, help='scales retry delays')
+    make.add_argument('--charms', type=Path, help='where "juju deploy NAME" looks for NAME.charm')
+    make.add_argument(
+        '--long-hook',
+        type=float,
+        default=Options.long_hook,
+        help='seconds after which a hook no longer counts for --jobs',
+    )
     begin = commands.add_parser('start', help='start the daemon, unless it runs')
     begin.add_argument('--home', type=Path, required=True)
     begin.add_argument('--stale', default='', help='port and token that did not answer')
@@ -29,7 +36,9 @@ def main() -> int:
         match args.command:
             case 'install':
                 home = args.home or args.into.absolute().parent / 'home'
-                print(install(args.into, home, Options(args.jobs, args.retry_factor)))
+                charms = str(args.charms.absolute()) if args.charms else ''
+                options = Options(args.jobs, args.retry_factor, charms, args.long_hook)
+                print(install(args.into, home, options))
             case 'start':
                 daemon.start(args.home.absolute(), args.stale)
             case _:

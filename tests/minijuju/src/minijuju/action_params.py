@@ -11,7 +11,7 @@ from minijuju.document import load, mapping, sequence, text, to_json
 
 if TYPE_CHECKING:
     from minijuju.charm import ActionSpec
-    from minijuju.cli import Command
+    from minijuju.command import Command
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
     'string': str,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -11,7 +10,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from minijuju import artifact, lifecycle
-from minijuju.dispatch import hook_command, output_files, read_output
+from minijuju.dispatch import hook_command
 from minijuju.environment import hook_environment
 from minijuju.interpreter import python_folder
 from minijuju.operations import (
@@ -23,8 +22,11 @@ from minijuju.operations import (
     RunTask,
     SecretHook,
 )
-from minijuju.processes import await_end, kill_group, kill_marked, start
+from minijuju.outputs import Output, follow
+from minijuju.processes import kill_group, kill_marked, start
 from minijuju.resolver import UPDATE_STATUS, config_digest, next_op, wake_at
+from minijuju.status import agent_status, workload_status
+from minijuju.unpack import remove_tree
 
 if TYPE_CHECKING:
     from minijuju.charm import Charm
@@ -40,8 +42,9 @@ _INTERRUPTIONS = {-signal.SIGTERM, -signal.SIGKILL}
 class Agents:
     """The agents of all units. One unit's hooks never overlap; other units' hooks may.
 
-    The threads last as long as the daemon, because a charm process dies with the thread that
-    started it.
+    There are as many threads as hooks may run at once. A charm process dies with the thread that
+    started it, so that each waits for its own. One whose hook takes long gets a substitute, and
+    ends with the hook: charms that hang hold up nobody else, as under Juju.
     """
 
     def __init__(self, controller: Controller) -> None:
@@ -49,26 +52,55 @@ class Agents:
 
     def begin(self) -> None:
         """Start the threads."""
-        for number in range(self._controller.jobs):
-            threading.Thread(target=self._work, name=f'agent-{number}', daemon=True).start()
+        for _ in range(self._controller.options.jobs):
+            self._begin_one()
+
+    def _begin_one(self) -> None:
+        threading.Thread(target=self._work, name='agent', daemon=True).start()
 
     def _work(self) -> None:
+        relieved = threading.Event()
+
+        def relieve() -> None:
+            relieved.set()
+            self._begin_one()
+
         try:
-            while True:
+            while not relieved.is_set():
                 context, config, old = self._take()
-                self._finish(context, config, self._run_safely(context, old))
+                patience = threading.Timer(self._controller.options.long_hook, relieve)
+                patience.daemon = True
+                patience.start()
+                code, outputs = self._run_safely(context, old)
+                patience.cancel()
+                self._finish(context, config, code, outputs)
         except BaseException:
             # Units that silently stop are worse than a daemon that ends with its reason in a log.
             traceback.print_exc()
             sys.stderr.flush()
             os._exit(1)
 
-    def _run_safely(self, context: HookContext, old: Charm | None) -> int:
+    def _run_safely(self, context: HookContext, old: Charm | None) -> tuple[int, list[Output]]:
+        outputs = [self._output(context, level) for level in ('DEBUG', 'WARNING')]
         try:
-            return self._run(context, old)
+            return self._run(context, old, outputs), outputs
+        except OSError as error:
+            # A charm may do anything to its folder.
+            self._log(context, 'ERROR', f'cannot run the charm: {error}')
+            return 1, outputs
         except Exception:
             self._log(context, 'ERROR', traceback.format_exc())
-            return 1
+            return 1, outputs
+
+    def _output(self, context: HookContext, level: str) -> Output:
+        unit, op, task = context.unit.name, context.op, context.task
+        name = op.name if isinstance(op, LifecycleHook | RelationHook | SecretHook) else ''
+        module = f'unit.{unit}.{name or (task and task.action) or "juju-exec"}'
+
+        def tell(lines: list[str]) -> None:
+            self._controller.log(context.model, unit, module, level, *lines)
+
+        return Output(tell)
 
     def _take(self) -> tuple[HookContext, object, Charm | None]:
         """Wait for a unit with a process to run, and mark it as running."""
@@ -90,6 +122,7 @@ class Agents:
                 unit.running = op
                 if op != UPDATE_STATUS:
                     unit.agent_since = now
+                    unit.record('juju-unit', agent_status(model, unit, now))
                 context = controller.open_context(model, unit, op)
                 controller.changed.notify_all()
                 return context, config_digest(model, unit), old
@@ -124,6 +157,9 @@ class Agents:
 
     def remove(self, model: Model, unit: Unit) -> None:
         """End a unit now, with all its processes and its folder. Hold the lock."""
+        mark = f'JUJU_CONTEXT_ID={self._controller.mark}'
+        names = (f'JUJU_UNIT_NAME={unit.name}\0', f'JUJU_MODEL_UUID={model.uuid}')
+        kill_marked(mark.encode(), *(name.encode() for name in names))
         for context in [*self._controller.contexts.values()]:
             if context.unit is unit:
                 del self._controller.contexts[context.id]
@@ -131,10 +167,7 @@ class Agents:
                 if process is not None:
                     kill_group(process)
         lifecycle.drop_unit(model, unit)
-        mark = f'JUJU_CONTEXT_ID={self._controller.mark}'
-        names = (f'JUJU_UNIT_NAME={unit.name}\0', f'JUJU_MODEL_UUID={model.uuid}')
-        kill_marked(mark.encode(), *(name.encode() for name in names))
-        shutil.rmtree(unit.folder.parent, ignore_errors=True)
+        remove_tree(unit.folder.parent)
 
     def skip(self, model: Model, unit: Unit) -> None:
         """Count the failed hook of a unit as run. Hold the lock."""
@@ -165,10 +198,12 @@ class Agents:
             return old
         return None
 
-    def _run(self, context: HookContext, old: Charm | None) -> int:
+    def _run(self, context: HookContext, old: Charm | None, outputs: list[Output]) -> int:
         unit, controller = context.unit, self._controller
         if old is not None:
             artifact.install_into(unit.charm, unit.folder, old)
+        if not unit.folder.is_dir():
+            raise FileNotFoundError(f'its folder {unit.folder} is gone')
         command = hook_command(context)
         if not command:
             self._log(context, 'INFO', 'skipped: the charm has neither dispatch nor such a hook')
@@ -176,33 +211,28 @@ class Agents:
         paths = [controller.home / 'tools']
         if unit.charm.python:
             paths.append(python_folder(unit.charm, controller.home / 'pythons'))
-        out, err = output_files(unit)
-        process = start(
-            command,
-            folder=unit.folder,
-            environment=hook_environment(
-                context, paths=paths, port=controller.port, offset=controller.clock.offset
-            ),
-            stdout=out,
-            stderr=err,
+        environment = hook_environment(
+            context, paths=paths, port=controller.port, offset=controller.clock.offset
         )
+        process = start(command, folder=unit.folder, environment=environment)
         with controller.changed:
             controller.processes[context.id] = process
             if context.id not in controller.contexts:
                 kill_group(process)
-        await_end(process)
+        follow(process, outputs)
         with controller.changed:
             del controller.processes[context.id]
             return process.wait()
 
-    def _finish(self, context: HookContext, config: object, code: int) -> None:
+    def _finish(
+        self, context: HookContext, config: object, code: int, outputs: list[Output]
+    ) -> None:
         controller, unit, model = self._controller, context.unit, context.model
         with controller.changed:
             alive = controller.contexts.pop(context.id, None) is not None
             if not alive:
                 controller.changed.notify_all()
                 return
-            self._log_output(context)
             now = controller.clock.now()
             problem = context.commit() if code == 0 else ''
             if problem:
@@ -210,11 +240,14 @@ class Agents:
             unit.running = None
             op = context.op
             if isinstance(op, RunTask):
-                self._finish_task(context, model.tasks[op.task], code, problem)
+                self._finish_task(context, model.tasks[op.task], code, problem, outputs)
             elif isinstance(op, LifecycleHook | RelationHook | SecretHook):
                 self._finish_hook(context, op, config, code, problem)
             if op != UPDATE_STATUS:
                 unit.agent_since = now
+                status = agent_status(model, unit, now)
+                if status.current == 'idle':
+                    unit.record('juju-unit', status)
             controller.changed.notify_all()
 
     def _finish_hook(
@@ -227,15 +260,18 @@ class Agents:
         elif code or problem:
             self._log(context, 'ERROR', f'hook "{op.name}" failed: exit status {code}')
             retry = model.settings.get('automatically-retry-hooks', 'true') != 'false'
-            lifecycle.fail(unit, op, retry=retry, factor=controller.retry_factor, now=now)
+            factor = controller.options.retry_factor
+            lifecycle.fail(unit, op, retry=retry, factor=factor, now=now)
+            unit.record('workload', workload_status(unit))
         else:
             self._log(context, 'INFO', f'ran "{op.name}" hook')
             lifecycle.succeed(model, unit, op, config, now)
 
-    def _finish_task(self, context: HookContext, task: Task, code: int, problem: str) -> None:
+    def _finish_task(
+        self, context: HookContext, task: Task, code: int, problem: str, outputs: list[Output]
+    ) -> None:
         task.completed = self._controller.clock.now()
-        out, err = output_files(context.unit)
-        task.stdout, task.stderr = read_output(out), read_output(err)
+        task.stdout, task.stderr = (output.text for output in outputs)
         task.return_code = code
         if code in _INTERRUPTIONS:
             task.message = 'action terminated'
@@ -250,12 +286,3 @@ class Agents:
     def _log(self, context: HookContext, level: str, message: str) -> None:
         unit = context.unit.name
         self._controller.log(context.model, unit, 'juju.worker.uniter.operation', level, message)
-
-    def _log_output(self, context: HookContext) -> None:
-        unit, op = context.unit, context.op
-        name = op.name if isinstance(op, LifecycleHook | RelationHook | SecretHook) else 'action'
-        for path, level in zip(output_files(unit), ('DEBUG', 'WARNING'), strict=True):
-            for line in read_output(path).splitlines():
-                self._controller.log(
-                    context.model, unit.name, f'unit.{unit.name}.{name}', level, line
-                )

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What Go's strconv.ParseBool takes, and no more.
+_TRUE = {'1', 't', 'T', 'true', 'TRUE', 'True'}
+_FALSE = {'0', 'f', 'F', 'false', 'FALSE', 'False'}
 
 
 class Refused(Exception):
@@ -25,6 +33,8 @@ class Flag:
     name: str
     """The last of the option's spellings; what the command asks for."""
     takes_value: bool
+    supported: bool = True
+    """Whether it has its effect; one that has none here and would be missed is refused."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,7 @@ class Arguments:
 
     def on(self, name: str) -> bool:
         """Say whether a switch is given and not false."""
-        return self.value(name).lower() in {'true', 't', '1'}
+        return self.value(name) in _TRUE
 
     def at(self, index: int) -> str:
         """Return a positional argument, empty when there are fewer."""
@@ -53,20 +63,28 @@ class Arguments:
 
 
 def flags(specs: tuple[str, ...]) -> dict[str, Flag]:
-    """Return every spelling of every option of the specs, without dashes."""
+    """Return every spelling of every option of the specs, without dashes.
+
+    A spec is ``n|num-units=``: spellings, and ``=`` when the option takes a value. ``!`` before
+    it makes ``parse`` refuse the option as not supported.
+    """
     found: dict[str, Flag] = {}
     for spec in specs:
-        spellings = spec.rstrip('=').split('|')
+        spellings = spec.strip('!=').split('|')
         for spelling in spellings:
-            found[spelling] = Flag(spellings[-1], spec.endswith('='))
+            found[spelling] = Flag(spellings[-1], spec.endswith('='), not spec.startswith('!'))
     return found
 
 
-def parse(args: list[str], known: dict[str, Flag]) -> Arguments:
-    """Return the arguments parsed; options may stand before, between and after the others.
+def parse(args: list[str], known: dict[str, Flag], *, interspersed: bool = True) -> Arguments:
+    """Return the arguments parsed.
+
+    Options have the forms ``--k v``, ``--k=v``, ``-k v``, ``-kv`` and ``-k=v``, and several
+    switches of one letter may share a dash. They may stand before, between and after the other
+    arguments, up to ``--``; or, not interspersed, before the others only.
 
     Raises:
-        Refused: an option is unknown or lacks its value (exit code 2).
+        Refused: an option is unknown, not supported or lacks its value (exit code 2).
     """
     positional: list[str] = []
     values: dict[str, tuple[str, ...]] = {}
@@ -74,23 +92,54 @@ def parse(args: list[str], known: dict[str, Flag]) -> Arguments:
     for arg in rest:
         if arg == '--':
             positional.extend(rest)
-            break
-        if arg == '-' or not arg.startswith('-'):
+        elif arg == '-' or not arg.startswith('-'):
             positional.append(arg)
-            continue
-        spelling, equals, value = arg.lstrip('-').partition('=')
-        flag = known.get(spelling)
-        if flag is None:
-            raise Refused(f'option provided but not defined: {arg.partition("=")[0]}', code=2)
-        if not flag.takes_value:
-            value = value.lower() if equals else 'true'
-        elif not equals:
-            given = next(rest, None)
-            if given is None:
-                raise Refused(f'option needs an argument: {arg}', code=2)
-            value = given
-        values[flag.name] = (*values.get(flag.name, ()), value)
+            if not interspersed:
+                positional.extend(rest)
+        else:
+            for spelling, given in _spelled(arg, known):
+                flag = known.get(spelling.lstrip('-'))
+                if flag is None:
+                    raise Refused(f'option provided but not defined: {spelling}', code=2)
+                if not flag.supported:
+                    raise Refused(f'minijuju does not support {spelling}', code=2)
+                value = _value(flag, spelling, given, rest)
+                values[flag.name] = (*values.get(flag.name, ()), value)
     return Arguments(tuple(positional), values)
+
+
+def _spelled(arg: str, known: dict[str, Flag]) -> Iterator[tuple[str, str | None]]:
+    """Yield each option in one word with its dashes, and the value that the word gives it."""
+    if arg.startswith('--'):
+        spelling, equals, value = arg.partition('=')
+        yield spelling, value if equals else None
+        return
+    letters = arg[1:]
+    while letters:
+        spelling, letters = f'-{letters[0]}', letters[1:]
+        flag = known.get(spelling[1:])
+        if letters and (letters.startswith('=') or (flag is not None and flag.takes_value)):
+            yield spelling, letters.removeprefix('=')
+            return
+        yield spelling, None
+
+
+def _value(flag: Flag, spelling: str, given: str | None, rest: Iterator[str]) -> str:
+    if flag.takes_value:
+        value = next(rest, None) if given is None else given
+        if value is None:
+            raise Refused(f'option needs an argument: {spelling}', code=2)
+        return value
+    if given is None:
+        return 'true'
+    if given not in _TRUE | _FALSE:
+        raise Refused(f'invalid boolean value "{given}" for option {spelling}', code=2)
+    return given
+
+
+def switch(value: str) -> bool | None:
+    """Return what a text for a switch or a boolean option means, None when it means neither."""
+    return True if value in _TRUE else False if value in _FALSE else None
 
 
 def key_values(words: tuple[str, ...]) -> dict[str, str]:

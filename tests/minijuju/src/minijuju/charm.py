@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import yaml
 
-from minijuju.arguments import Refused
+from minijuju.arguments import Refused, switch
 from minijuju.document import load, mapping, sequence, text
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Role = Literal['provider', 'requirer', 'peer']
 _ROLES: dict[str, Role] = {'provides': 'provider', 'requires': 'requirer', 'peers': 'peer'}
+_DOCUMENT_LIMIT = 1024 * 1024
+APP_NAME = re.compile(r'[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*')
+"""What names an application, and a charm."""
 _MACHINES = {'x86_64': 'amd64', 'aarch64': 'arm64'}
 
 
@@ -27,6 +30,8 @@ class EndpointSpec:
     name: str
     interface: str
     role: Role
+    limit: int = 0
+    """How many relations it may have; 0 for any number."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +52,19 @@ class Option:
         """
         try:
             match self.type:
-                case 'int':
+                case 'int' if re.fullmatch(r'[+-]?[0-9]+', value):
                     return int(value)
-                case 'float':
+                case 'float' if value == value.strip() and '_' not in value:
                     return float(value)
-                case 'boolean':
-                    return {'true': True, 'false': False}[value.lower()]
+                case 'boolean' if (meant := switch(value)) is not None:
+                    return meant
+                case 'int' | 'float' | 'boolean':
+                    raise ValueError
                 case 'secret' if value and not value.startswith('secret:'):
                     raise ValueError
                 case _:
                     return value
-        except (ValueError, KeyError):
+        except ValueError:
             wrong = f'option "{self.name}" expected {self.type}, got "{value}"'
             raise Refused(wrong) from None
 
@@ -102,8 +109,8 @@ def read_charm(folder: Path, digest: str) -> Charm:
     """
     metadata = _read(folder / 'metadata.yaml')
     name = text(metadata.get('name'))
-    if not name:
-        raise Refused(f'{folder.name}: metadata.yaml is missing or names no charm')
+    if not APP_NAME.fullmatch(name):
+        raise Refused(f'metadata.yaml is missing or names no charm: "{name}"')
     for key, what in {
         'containers': 'Pebble containers',
         'storage': 'storage',
@@ -116,7 +123,7 @@ def read_charm(folder: Path, digest: str) -> Charm:
     manifest = _read(folder / 'manifest.yaml')
     _check_architecture(name, manifest)
     endpoints = {
-        endpoint: EndpointSpec(endpoint, text(mapping(spec).get('interface')), role)
+        endpoint: _endpoint(endpoint, spec, role)
         for section, role in _ROLES.items()
         for endpoint, spec in mapping(metadata.get(section)).items()
     }
@@ -139,12 +146,23 @@ def machine_architecture() -> str:
     return _MACHINES.get(platform.machine(), platform.machine())
 
 
+def _endpoint(name: str, spec: object, role: Role) -> EndpointSpec:
+    # "interface" alone is the short form of a mapping with nothing else.
+    fields = {'interface': spec} if isinstance(spec, str) else mapping(spec)
+    limit = fields.get('limit')
+    return EndpointSpec(
+        name, text(fields.get('interface')), role, limit if isinstance(limit, int) else 0
+    )
+
+
 def _read(path: Path) -> dict[str, object]:
     try:
+        if path.stat().st_size > _DOCUMENT_LIMIT:
+            raise Refused(f'{path.name} is larger than {_DOCUMENT_LIMIT} bytes')
         return mapping(load(path.read_text(encoding='utf-8')))
     except FileNotFoundError:
         return {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise Refused(f'cannot read {path.name}: {error}') from error
 
 

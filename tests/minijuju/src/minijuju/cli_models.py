@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
+from typing import TYPE_CHECKING
 
 from minijuju import VERSION, lifecycle
 from minijuju.arguments import Refused, key_values
 from minijuju.charm import machine_architecture
-from minijuju.cli import Command, command
+from minijuju.cli import command
+from minijuju.cli_config import check_model_settings
 from minijuju.clock import parse_duration, rfc3339
+from minijuju.document import text
 from minijuju.environment import faketime
-from minijuju.status import CLOUD, CONTROLLER
+from minijuju.offers import sever
+from minijuju.status import CLOUD, CONTROLLER, OWNER
+from minijuju.unpack import remove_tree
+
+if TYPE_CHECKING:
+    from minijuju.command import Command
 
 _NAME = re.compile(r'[a-z0-9]+(-[a-z0-9]+)*')
 
-# The settings that have an effect here, and their defaults.
-_DEFAULTS: dict[str, object] = {
-    'automatically-retry-hooks': True,
-    'logging-config': '<root>=INFO',
-    'update-status-hook-interval': '5m',
-}
 
-
-@command('add-model', 'no-switch', 'c|controller=', 'config=', 'credential=')
+@command('add-model', 'no-switch', 'c|controller=', 'config=', 'credential=', most=2)
 def _add_model(call: Command) -> str:
     name = call.required(0, 'model name')
     if not _NAME.fullmatch(name):
@@ -33,13 +33,17 @@ def _add_model(call: Command) -> str:
             'digits and hyphens'
         )
     if name in call.controller.models:
-        raise Refused(f'failed to create new model: model "{name}" for admin already exists')
-    settings = key_values(call.arguments.all('config'))
+        raise Refused(f'failed to create new model: model "{name}" for {OWNER} already exists')
+    settings: dict[str, str] = {}
+    for word in call.arguments.all('config'):
+        given = call.yaml_file(word) if '=' not in word else key_values((word,))
+        settings |= {key: text(value) for key, value in given.items()}
+    check_model_settings(settings)
     model = call.controller.add_model(name)
     model.settings.update(settings)
     if not call.arguments.on('no-switch'):
         call.select(name)
-    call.notes.append(f"Added '{name}' model on {CLOUD} for user 'admin'")
+    call.notes.append(f"Added '{name}' model on {CLOUD} for user '{OWNER}'")
     return ''
 
 
@@ -51,15 +55,22 @@ def _add_model(call: Command) -> str:
     'no-wait',
     'release-storage',
     't|timeout=',
+    most=1,
 )
 def _destroy_model(call: Command) -> str:
     model = call.find_model(call.required(0, 'model'))
     if not call.arguments.on('no-prompt'):
         raise Refused('minijuju asks no questions: add --no-prompt to destroy the model')
-    controller, limit = call.controller, parse_duration(call.arguments.value('timeout', '0s'))
+    given = call.arguments.value('timeout', '0s')
+    controller, limit = call.controller, parse_duration(given)
+    if limit is None:
+        raise Refused(f'invalid value "{given}" for option --timeout', code=2)
     if call.arguments.on('force'):
         for unit in [*model.units()]:
             call.agents.remove(model, unit)
+        for relation in [*model.relations.values()]:
+            sever(model, relation)
+    model.offers.clear()
     for app in [*model.apps.values()]:
         lifecycle.destroy_app(model, app)
     controller.changed.notify_all()
@@ -71,14 +82,14 @@ def _destroy_model(call: Command) -> str:
         controller.changed.wait(left)
     if controller.models.get(model.name) is model:
         controller.drop_model(model)
-        shutil.rmtree(model.folder, ignore_errors=True)
+        remove_tree(model.folder)
     if call.selected() == model.name:
         call.select('')
     call.notes.append('Model destroyed.')
     return ''
 
 
-@command('models', 'all', 'c|controller=')
+@command('models|list-models', 'all', 'c|controller=', most=0)
 def _models(call: Command) -> str:
     models, current = call.controller.models, call.selected()
     if call.arguments.value('format', 'tabular') != 'tabular':
@@ -89,86 +100,54 @@ def _models(call: Command) -> str:
     return '\n'.join(rows) + '\n'
 
 
-@command('switch', 'c|controller=')
+@command('switch', 'c|controller=', most=1)
 def _switch(call: Command) -> str:
     if not call.arguments.positional:
-        current = call.selected()
+        current = call.environment_model or call.selected()
         if not current:
             raise Refused('no currently specified model')
-        return f'{CONTROLLER}:admin/{current}\n'
+        return f'{CONTROLLER}:{OWNER}/{current}\n'
+    if overriding := call.environment_model:
+        raise Refused(
+            f'cannot switch when JUJU_MODEL is overriding the model (set to "{overriding}")'
+        )
     name = call.arguments.at(0)
     if name != CONTROLLER:
         name = call.find_model(name).name
         before, _ = call.selected(), call.select(name)
-        call.notes.append(f'{CONTROLLER}:admin/{before} -> {CONTROLLER}:admin/{name}')
+        call.notes.append(f'{CONTROLLER}:{OWNER}/{before} -> {CONTROLLER}:{OWNER}/{name}')
     return ''
 
 
-@command('show-model', 'c|controller=')
+@command('show-model', 'c|controller=', most=1)
 def _show_model(call: Command) -> str:
     name = call.arguments.at(0)
     model = call.find_model(name) if name else call.model
     return call.formatted({model.name: _model_info(call, model.name)})
 
 
-@command('model-config', 'reset=', 'file=')
-def _model_config(call: Command) -> str:
-    model, words = call.model, call.arguments.positional
-    reset = [key for keys in call.arguments.all('reset') for key in keys.split(',')]
-    if reset or any('=' in word for word in words):
-        for key in reset:
-            model.settings.pop(key, None)
-        for key, value in key_values(words).items():
-            if key.endswith('-interval') and parse_duration(value) is None:
-                raise Refused(f'invalid value "{value}" for "{key}"')
-            model.settings[key] = value
-        return ''
-    found: dict[str, dict[str, object]] = {
-        key: {'Value': value, 'Source': 'default'} for key, value in _DEFAULTS.items()
-    }
-    for key, value in model.settings.items():
-        typed: object = {'true': True, 'false': False}.get(value, value)
-        found[key] = {'Value': typed, 'Source': 'model'}
-    if words:
-        if words[0] not in found:
-            raise Refused(f'key "{words[0]}" not found in "{model.name}" model')
-        return f'{found[words[0]]["Value"]}\n'
-    return call.formatted(found)
-
-
-@command('model-constraints')
-def _model_constraints(call: Command) -> str:
-    return call.formatted(call.model.constraints)
-
-
-@command('set-model-constraints')
-def _set_model_constraints(call: Command) -> str:
-    call.model.constraints.update(key_values(call.arguments.positional))
-    return ''
-
-
-@command('version', 'all')
+@command('version', 'all', most=0)
 def _version(call: Command) -> str:
-    text = f'{VERSION}-genericlinux-{machine_architecture()}'
+    version = f'{VERSION}-genericlinux-{machine_architecture()}'
     if call.arguments.on('all'):
-        return call.formatted({'version': text, 'git-commit': '', 'compiler': ''})
+        return call.formatted({'version': version, 'git-commit': '', 'compiler': ''})
     if call.arguments.value('format', 'plain') == 'json':
-        return call.formatted(text)
-    return f'{text}\n'
+        return call.formatted(version)
+    return f'{version}\n'
 
 
-@command('controllers')
+@command('controllers', most=0)
 def _controllers(call: Command) -> str:
-    about = {'current-model': call.selected(), 'user': 'admin', 'cloud': CLOUD}
+    about = {'current-model': call.selected(), 'user': OWNER, 'cloud': CLOUD}
     return call.formatted({'controllers': {CONTROLLER: about}, 'current-controller': CONTROLLER})
 
 
-@command('whoami')
+@command('whoami', most=0)
 def _whoami(call: Command) -> str:
-    return call.formatted({'controller': CONTROLLER, 'model': call.selected(), 'user': 'admin'})
+    return call.formatted({'controller': CONTROLLER, 'model': call.selected(), 'user': OWNER})
 
 
-@command('advance-clock')
+@command('advance-clock', most=1)
 def _advance_clock(call: Command) -> str:
     """Put the daemon's clock forward; Juju has no such command."""
     given = call.required(0, 'duration')
@@ -186,14 +165,14 @@ def _advance_clock(call: Command) -> str:
 def _model_info(call: Command, name: str) -> dict[str, object]:
     model = call.controller.models[name]
     return {
-        'name': f'admin/{name}',
+        'name': f'{OWNER}/{name}',
         'short-name': name,
         'model-uuid': model.uuid,
         'model-type': 'iaas',
         'controller-uuid': call.controller.uuid,
         'controller-name': CONTROLLER,
         'is-controller': False,
-        'owner': 'admin',
+        'owner': OWNER,
         'cloud': CLOUD,
         'region': CLOUD,
         'type': 'lxd',

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minijuju.arguments import Refused, key_values
-from minijuju.cli import Command, command
+from minijuju.cli import command
 from minijuju.clock import rfc3339
 from minijuju.document import text
 from minijuju.secret import (
@@ -18,12 +18,14 @@ from minijuju.secret import (
     new_id,
     size_problem,
 )
+from minijuju.status_table import table
 
 if TYPE_CHECKING:
+    from minijuju.command import Command
     from minijuju.secret import Revision
 
 
-@command('add-secret', 'file=', 'info=')
+@command('add-secret', 'file=', 'info=', most=None)
 def _add_secret(call: Command) -> str:
     name, content = call.required(0, 'secret name'), _content(call)
     if not content:
@@ -37,7 +39,7 @@ def _add_secret(call: Command) -> str:
     return f'secret:{secret.id}\n'
 
 
-@command('update-secret', 'auto-prune', 'file=', 'info=', 'name=')
+@command('update-secret', 'auto-prune', 'file=', 'info=', 'name=', most=None)
 def _update_secret(call: Command) -> str:
     secret, content = _users(call), _content(call)
     now = call.controller.clock.now()
@@ -58,7 +60,7 @@ def _update_secret(call: Command) -> str:
     return ''
 
 
-@command('grant-secret')
+@command('grant-secret', most=2)
 def _grant_secret(call: Command) -> str:
     secret = _users(call)
     for app in call.required(1, 'application').split(','):
@@ -68,14 +70,15 @@ def _grant_secret(call: Command) -> str:
     return ''
 
 
-@command('revoke-secret')
+@command('revoke-secret', most=2)
 def _revoke_secret(call: Command) -> str:
-    secret, apps = _users(call), call.required(1, 'application').split(',')
+    secret = _users(call)
+    apps = {call.app(app).name for app in call.required(1, 'application').split(',')}
     secret.grants = [grant for grant in secret.grants if grant.subject not in apps]
     return ''
 
 
-@command('remove-secret', 'revision=')
+@command('remove-secret', 'revision=', most=1)
 def _remove_secret(call: Command) -> str:
     secret, given = _users(call), call.arguments.value('revision')
     if given:
@@ -87,7 +90,7 @@ def _remove_secret(call: Command) -> str:
     return ''
 
 
-@command('secrets', 'owner=')
+@command('secrets|list-secrets', 'owner=', most=0)
 def _secrets(call: Command) -> str:
     owner = call.arguments.value('owner')
     found = [
@@ -99,18 +102,16 @@ def _secrets(call: Command) -> str:
         return call.formatted({secret.id: _document(call, secret) for secret in found})
     rows = [('ID', 'Name', 'Owner', 'Rotation', 'Revision')]
     rows += [(s.id, s.label or '-', _owner(s), s.rotate, str(s.newest)) for s in found]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    return ''.join(
-        '  '.join(f'{cell:<{width}}' for cell, width in zip(row, widths, strict=True)).rstrip()
-        + '\n'
-        for row in rows
-    )
+    return table(rows)
 
 
-@command('show-secret', 'r|revision=', 'reveal', 'revisions')
+@command('show-secret', 'r|revision=', 'reveal', 'revisions', most=1)
 def _show_secret(call: Command) -> str:
     secret = _any(call)
-    given = call.arguments.value('revision')
+    given, all_revisions = call.arguments.value('revision'), call.arguments.on('revisions')
+    for option, both in (('revision', given), ('reveal', call.arguments.on('reveal'))):
+        if both and all_revisions:
+            raise Refused(f'specify either --{option} or --revisions but not both', code=2)
     if given and (not given.isdigit() or int(given) not in secret.revisions):
         raise Refused(f'secret "{secret.id}" revision {given} not found')
     found = _document(call, secret)
@@ -120,7 +121,7 @@ def _show_secret(call: Command) -> str:
         found['checksum'] = checksum(shown.content)
         if call.arguments.on('reveal'):
             found['content'] = {'Data': dict(shown.content)}
-    if call.arguments.on('revisions'):
+    if all_revisions:
         numbers = sorted(secret.revisions)
         found['revisions'] = [_revision(secret.revisions[number]) for number in numbers]
     return call.formatted({secret.id: found})

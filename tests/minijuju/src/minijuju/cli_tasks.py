@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 from typing import TYPE_CHECKING
 
 from minijuju.action_params import task_params
 from minijuju.arguments import Refused
-from minijuju.cli import Command, command
+from minijuju.cli import command
 from minijuju.clock import parse_duration, rfc3339
 from minijuju.document import dump, mapping, text, to_json
+from minijuju.machine import run_on_machine
 from minijuju.model import Task
 
 if TYPE_CHECKING:
+    from minijuju.charm import ActionSpec
+    from minijuju.command import Command
     from minijuju.model import Unit
 
 
-@command('run', 'background', 'max-concurrent=', 'params=', 'string-args', 'wait=')
+@command(
+    'run',
+    'background',
+    '!max-concurrent=',
+    'params=',
+    'string-args',
+    'wait=',
+    most=None,
+)
 def _run(call: Command) -> str:
     words = call.arguments.positional
     names = [word for word in words if '/' in word and '=' not in word]
@@ -36,7 +48,7 @@ def _run(call: Command) -> str:
     tasks: list[Task] = []
     for unit in units:
         params = task_params(call, unit.charm.actions[action], rest[1:])
-        tasks.append(_schedule(call, unit, action=action, params=params))
+        tasks.append(schedule(call, unit, action=action, params=params))
     return _await(call, tasks, default='60s')
 
 
@@ -47,37 +59,24 @@ def _run(call: Command) -> str:
     'background',
     'execution-group=',
     'machine=',
-    'operator',
+    '!operator',
     'parallel',
     'u|unit=',
     'wait=',
+    most=None,
 )
 def _exec(call: Command) -> str:
-    units = _targets(call)
     words = call.arguments.positional
     if not words:
         raise Refused('no commands specified', code=2)
     shell_line = words[0] if len(words) == 1 else shlex.join(words)
-    tasks = [_schedule(call, unit, shell_line=shell_line) for unit in units]
+    units, machines = _targets(call)
+    tasks = [schedule(call, unit, shell_line=shell_line) for unit in units]
+    tasks += [schedule(call, u, shell_line=shell_line, on_machine=True) for u in machines]
     return _await(call, tasks, default='5m')
 
 
-@command('ssh', 'container=', 'no-host-key-checks', 'proxy', 'pty')
-def _ssh(call: Command) -> str:
-    unit = _by_name_or_machine(call, call.required(0, 'target').rpartition('@')[2])
-    words = call.arguments.positional[1:]
-    if not words:
-        raise Refused('minijuju opens no shell: give a command')
-    task = _schedule(call, unit, shell_line=' '.join(words))
-    _wait_for(call, [task], None)
-    if task.stderr:
-        call.notes.append(task.stderr.rstrip('\n'))
-    if task.return_code:
-        raise Refused(f'exit status {task.return_code}', stdout=task.stdout)
-    return task.stdout
-
-
-@command('show-task', 'wait=', 'watch')
+@command('show-task', '!wait=', '!watch', most=1)
 def _show_task(call: Command) -> str:
     task = call.model.tasks.get(call.required(0, 'task ID'))
     if task is None:
@@ -85,62 +84,93 @@ def _show_task(call: Command) -> str:
     return call.formatted(_document(task))
 
 
-@command('actions', 'schema')
+@command('actions|list-actions', 'schema', most=1)
 def _actions(call: Command) -> str:
-    found = call.app(call.required(0, 'application')).charm.actions
-    if call.arguments.value('format', 'tabular') != 'tabular':
-        described = {
-            name: {
-                'description': spec.description,
-                'parameters': {'type': 'object', 'properties': spec.params},
-            }
-            for name, spec in sorted(found.items())
-        }
+    app = call.app(call.required(0, 'application name'))
+    found = sorted(app.charm.actions.items())
+    style = call.arguments.value('format', 'yaml' if call.arguments.on('schema') else 'tabular')
+    if call.arguments.on('schema'):
+        return call.formatted({name: _schema(spec) for name, spec in found}, style)
+    described = {name: spec.description or 'No description' for name, spec in found}
+    if not found:
+        call.notes.append(f'No actions defined for {app.name}.')
+    if style != 'tabular':
         return call.formatted(described)
-    width = max(map(len, [*found, 'Action']))
-    rows = [('Action', 'Description'), *sorted((n, s.description) for n, s in found.items())]
+    width = max(map(len, [*described, 'Action']))
+    rows = [('Action', 'Description'), *described.items()]
     return ''.join(f'{name:<{width}}  {about}'.rstrip() + '\n' for name, about in rows)
 
 
-def _targets(call: Command) -> list[Unit]:
-    names = [name for value in call.arguments.all('unit') for name in value.split(',')]
-    names += [name for value in call.arguments.all('machine') for name in value.split(',')]
-    units = [_by_name_or_machine(call, name) for name in names]
-    for value in call.arguments.all('application'):
-        units += [unit for name in value.split(',') for unit in call.app(name).units.values()]
-    if call.arguments.on('all'):
-        units += call.model.units()
-    if not units:
-        raise Refused('you must specify a target, either through --all, --machine, --unit', code=2)
-    return units
+def _schema(spec: ActionSpec) -> dict[str, object]:
+    return {
+        'title': spec.name,
+        'description': spec.description,
+        'type': 'object',
+        'properties': spec.params,
+        'required': list(spec.required),
+        'additionalProperties': spec.additional,
+    }
 
 
-def _by_name_or_machine(call: Command, name: str) -> Unit:
-    if '/' in name:
-        return call.unit(name)
+def _targets(call: Command) -> tuple[list[Unit], list[Unit]]:
+    """Return the units to run on, and those on whose machines to run without a hook's context."""
+    given = {
+        kind: [name for value in call.arguments.all(kind) for name in value.split(',')]
+        for kind in ('unit', 'application', 'machine')
+    }
+    everywhere = call.arguments.on('all')
+    for kind, names in given.items():
+        if everywhere and names:
+            raise Refused(f'You cannot specify --all and individual {kind}s', code=2)
+    if not everywhere and not any(given.values()):
+        raise Refused(
+            'You must specify a target, either through --all, --machine, --application or --unit',
+            code=2,
+        )
+    units = [call.unit(name) for name in given['unit']]
+    units += [unit for name in given['application'] for unit in call.app(name).units.values()]
+    machines = [unit_on(call, name) for name in given['machine']]
+    return units, machines or [unit for unit in call.model.units() if everywhere]
+
+
+def unit_on(call: Command, machine: str) -> Unit:
+    """Return the unit on a machine.
+
+    Raises:
+        Refused: there is no such machine.
+    """
     for unit in call.model.units():
-        if str(unit.machine) == name:
+        if str(unit.machine) == machine:
             return unit
-    raise Refused(f'machine {name} not found')
+    raise Refused(f'machine {machine} not found')
 
 
-def _schedule(
+def schedule(
     call: Command,
     unit: Unit,
     *,
     action: str = '',
     shell_line: str = '',
     params: dict[str, object] | None = None,
+    on_machine: bool = False,
 ) -> Task:
-    model = call.model
-    now = call.controller.clock.now()
-    task = Task(str(model.next_task), unit.name, action, shell_line, now, params or {})
+    """Return a new task: an action, a command in the unit's context, or one on its machine."""
+    model, now = call.model, call.controller.clock.now()
+    task = Task(str(model.next_task), unit.name, action, shell_line, now, params=params or {})
     model.tasks[task.id] = task
     model.next_task += 1
+    if on_machine:
+        task.machine = str(unit.machine)
+        run_on_machine(call.controller, model, unit, task)
     return task
 
 
-def _wait_for(call: Command, tasks: list[Task], limit: str | None) -> None:
+def wait_for(call: Command, tasks: list[Task], limit: str | None) -> None:
+    """Wait until all tasks are done.
+
+    Raises:
+        Refused: the limit, a Go duration, was too short.
+    """
     length = parse_duration(limit) if limit is not None else None
     if limit is not None and length is None:
         raise Refused(f'invalid value "{limit}" for option --wait', code=2)
@@ -149,7 +179,7 @@ def _wait_for(call: Command, tasks: list[Task], limit: str | None) -> None:
     while not all(task.done for task in tasks):
         left = None if deadline is None else deadline - time.monotonic()
         if left is not None and left <= 0:
-            late = ', '.join(f'unit {task.unit}' for task in tasks if not task.done)
+            late = ', '.join(_receiver(task) for task in tasks if not task.done)
             raise Refused(f'timed out waiting for results from: {late}')
         call.controller.changed.wait(left)
 
@@ -161,11 +191,11 @@ def _await(call: Command, tasks: list[Task], *, default: str) -> str:
         return ''
     call.notes.append(
         f'Running operation with {len(tasks)} task{"s" if len(tasks) > 1 else ""}\n'
-        + '\n'.join(f'  - task {task.id} on unit-{task.unit.replace("/", "-")}' for task in tasks)
+        + '\n'.join(f'  - task {t.id} on {re.sub("[ /]", "-", _receiver(t))}' for t in tasks)
         + '\n'
     )
-    _wait_for(call, tasks, call.arguments.value('wait', default))
-    documents = {task.unit: _document(task) for task in tasks}
+    wait_for(call, tasks, call.arguments.value('wait', default))
+    documents = {task.machine or task.unit: _document(task) for task in tasks}
     match call.arguments.value('format', 'plain'):
         case 'json':
             out = to_json(documents) + '\n'
@@ -203,7 +233,7 @@ def _document(task: Task) -> dict[str, object]:
     found: dict[str, object] = {
         'id': task.id,
         'status': task.status,
-        'unit': task.unit,
+        ('machine' if task.machine else 'unit'): task.machine or task.unit,
         'results': results,
         'timing': {
             key: rfc3339(moment)
@@ -222,10 +252,14 @@ def _document(task: Task) -> dict[str, object]:
     return found
 
 
+def _receiver(task: Task) -> str:
+    return f'machine {task.machine}' if task.machine else f'unit {task.unit}'
+
+
 def _readable(tasks: list[Task]) -> str:
     parts: list[str] = []
     for task in tasks:
-        head = f'{task.unit}:\n' if len(tasks) > 1 else ''
+        head = f'{task.machine or task.unit}:\n' if len(tasks) > 1 else ''
         if task.status == 'failed':
             head += f'Action id {task.id} failed: {task.message}\n'
         results = mapping(_document(task)['results'])

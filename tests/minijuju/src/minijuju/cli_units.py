@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from minijuju import lifecycle
 from minijuju.arguments import Refused
-from minijuju.cli import Command, command
+from minijuju.cli import command
+
+if TYPE_CHECKING:
+    from minijuju.command import Command
 
 
 @command(
-    'remove-unit', 'no-prompt', 'force', 'n|num-units=', 'destroy-storage', 'no-wait', 'dry-run'
+    'remove-unit',
+    'no-prompt',
+    'force',
+    'n|num-units=',
+    'destroy-storage',
+    'no-wait',
+    '!dry-run',
+    most=None,
 )
 def _remove_unit(call: Command) -> str:
-    names, count = call.arguments.positional, call.arguments.value('num-units')
+    names, count = call.arguments.positional, call.count('num-units', 0)
     if not names:
         call.required(0, 'unit')
     if count:
         units = sorted(call.app(names[0]).units.values(), key=lambda unit: -unit.number)
-        if not count.isdigit():
-            raise Refused(f'invalid value "{count}" for option --num-units', code=2)
-        names = tuple([unit.name for unit in units if not unit.dying][: int(count)])
+        names = tuple([unit.name for unit in units if not unit.dying][:count])
     model = call.model
     for unit in [call.unit(name) for name in names]:
         call.notes.append(f'will remove unit {unit.name}')
@@ -30,7 +40,7 @@ def _remove_unit(call: Command) -> str:
     return ''
 
 
-@command('resolved', 'no-retry', 'all')
+@command('resolved|resolve', 'no-retry', 'all', most=None)
 def _resolved(call: Command) -> str:
     model = call.model
     units = [call.unit(name) for name in call.arguments.positional]

@@ -6,16 +6,20 @@ python=
 source=
 
 LC_ALL=C
+trap '' PIPE
 name=${0##*/}
 
 # Sends token, folder, name and arguments. Fails, having printed nothing, when no answer comes.
 ask() {
-    local port=$1 format= word
+    local port=$1 format= size=0 word
     shift
-    for word; do format+='%s\0'; done
+    for word; do
+        format+='%s\0'
+        ((size += ${#word} + 1))
+    done
     { exec 3<>"/dev/tcp/127.0.0.1/$port"; } 2>/dev/null || return
     # shellcheck disable=SC2059
-    printf "%s\n$format%s" "$# ${#input}" "$@" "$input" >&3 2>/dev/null
+    printf "%s\n$format%s" "$size ${#input}" "$@" "$input" >&3 2>/dev/null
     read -r code out_size err_size <&3 2>/dev/null || { exec 3>&-; return 1; }
     out= err=
     ((out_size)) && IFS= read -r -N "$out_size" -d '' out <&3
@@ -35,7 +39,9 @@ if [[ -z $home ]]; then
     previous=
     for word; do
         if [[ $word == --file=- || ($previous == --file && $word == -) ]]; then
-            IFS= read -r -d '' input
+            # bash reads a pipe byte by byte, and drops newlines at the end of what it substitutes.
+            { input=$(/bin/cat; printf .); } 2>/dev/null
+            input=${input%.}
         fi
         previous=$word
     done
@@ -53,7 +59,7 @@ fi
 for _ in 1 2 3; do
     port= token=
     { read -r port token <"$home/daemon"; } 2>/dev/null
-    if [[ -n $port ]] && ask "$port" "$token" "$PWD" juju "$@" && ((code != 254)); then
+    if [[ -n $port ]] && ask "$port" "$token" "$PWD" juju "$JUJU_MODEL" "$@" && ((code != 254)); then
         answer
     fi
     PYTHONPATH=$source "$python" -m minijuju start --home "$home" --stale "$port $token" </dev/null || exit 1

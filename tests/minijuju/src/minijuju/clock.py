@@ -15,7 +15,8 @@ _UNITS = {
     'd': 86400.0,
 }
 _PART = re.compile(r'(\d+(?:\.\d+)?)(ns|us|ms|s|m|h|d)')
-_MOMENT = re.compile(r'(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|z|[+-]\d\d:\d\d)?')
+_GO_DURATION = re.compile(r'(-?)((?:\d+(?:\.\d+)?(?:ns|us|ms|s|m|h))+)')
+_MOMENT = re.compile(r'(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?')
 
 
 class Clock:
@@ -57,22 +58,35 @@ def parse_duration(value: str) -> timedelta | None:
         return timedelta(seconds=float(value))
     if not value or _PART.sub('', value):
         return None
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
-    return timedelta(seconds=seconds)
+    return _length(value)
+
+
+def go_duration(value: str) -> timedelta | None:
+    """Return the length of a text as Go writes durations, ``-1h30m`` too; None for any other."""
+    match = _GO_DURATION.fullmatch(value)
+    if match is None:
+        return None
+    sign, parts = match.groups()
+    return -_length(parts) if sign else _length(parts)
 
 
 def parse_moment(value: str, now: datetime) -> datetime | None:
     """Return the moment that an ``--expire`` text names, None when it is neither form.
 
-    The text is RFC 3339 (UTC when it has no zone) or a duration from now.
+    The text is RFC 3339 (UTC when it has no zone) or a Go duration from now, such as ``1h30m``.
     """
     if match := _MOMENT.fullmatch(value):
         date, time, fraction, zone = match.groups()
         micro = f'{fraction or "0":0<6}'[:6]
-        zone = '+00:00' if zone in {None, 'Z', 'z'} else zone
+        zone = '+00:00' if zone in {None, 'Z'} else zone
         try:
             return datetime.fromisoformat(f'{date}T{time}.{micro}{zone}').astimezone(timezone.utc)
         except ValueError:
             return None
-    length = parse_duration(value)
+    length = go_duration(value)
     return None if length is None else now + length
+
+
+def _length(parts: str) -> timedelta:
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(parts))
+    return timedelta(seconds=seconds)

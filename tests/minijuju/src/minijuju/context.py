@@ -36,8 +36,8 @@ class HookContext:
     app_edits: dict[int, dict[str, str]] = field(default_factory=dict[int, 'dict[str, str]'])
     opened: set[str] = field(default_factory=set[str])
     closed: set[str] = field(default_factory=set[str])
-    state_edits: dict[str, str] = field(default_factory=dict[str, str])
-    """Changes of the charm's state; an empty value deletes."""
+    state_edits: dict[str, str | None] = field(default_factory=dict[str, 'str | None'])
+    """Changes of the charm's state; None deletes."""
     secrets: SecretEdits = field(default_factory=SecretEdits)
     seen: dict[tuple[int, str], dict[str, str]] = field(
         default_factory=dict['tuple[int, str]', 'dict[str, str]']
@@ -121,7 +121,8 @@ class HookContext:
 
     def charm_state(self) -> dict[str, str]:
         """Return the charm's state with the hook's own changes."""
-        return _edited(self.unit.charm_state, self.state_edits)
+        merged = {**self.unit.charm_state, **self.state_edits}
+        return {key: value for key, value in merged.items() if value is not None}
 
     def commit(self) -> str:
         """Apply all edits or, when one is refused, none; return the reason, empty if done."""

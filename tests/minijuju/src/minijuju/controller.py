@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
+    from minijuju.install import Options
     from minijuju.model import Unit
     from minijuju.operations import Op
 
@@ -25,14 +26,12 @@ class Controller:
 
     Args:
         home: the folder for unit folders, logs and the cache.
-        jobs: how many hooks may run at once.
-        retry_factor: scales the delays before a failed hook runs again.
+        options: what is fixed when the command is made.
     """
 
-    def __init__(self, home: Path, *, jobs: int, retry_factor: float) -> None:
+    def __init__(self, home: Path, options: Options) -> None:
         self.home = home
-        self.jobs = jobs
-        self.retry_factor = retry_factor
+        self.options = options
         self.uuid = str(uuid.uuid4())
         self.clock = Clock()
         self.changed = threading.Condition(threading.RLock())
@@ -66,12 +65,12 @@ class Controller:
         number = self._addresses
         return f'127.{1 + number // 62500 % 250}.{number // 250 % 250}.{2 + number % 250}'
 
-    def log(self, model: Model, unit: str, module: str, level: str, message: str) -> None:
-        """Write an entry into a model's debug log."""
+    def log(self, model: Model, unit: str, module: str, level: str, *messages: str) -> None:
+        """Write entries into a model's debug log, if the model is still there."""
         with self.changed:
             log = self.logs.get(model.name)
-            if log is not None:
-                log.write(unit, module, level, message, self.clock.now())
+            if log is not None and self.models.get(model.name) is model:
+                log.write(unit, module, level, messages, self.clock.now())
 
     def open_context(self, model: Model, unit: Unit, op: Op) -> HookContext:
         """Return a new context for an operation, known under an id that cannot be guessed."""

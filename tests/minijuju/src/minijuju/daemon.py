@@ -20,7 +20,7 @@ from minijuju import hooktools
 from minijuju.agent import Agents
 from minijuju.controller import Controller
 from minijuju.install import client_text, read_options
-from minijuju.processes import keep_warden, kill_marked
+from minijuju.processes import keep_warden
 from minijuju.server import Server
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def start(home: Path, stale: str) -> None:
             if os.fork() == 0:
                 os.close(ready)
                 _detach(home, {lock, tell})
+                keep_warden()
                 _run(home, lock, tell)
             os._exit(0)
         os.close(tell)
@@ -77,10 +78,7 @@ def stop(home: Path) -> bool:
 def _run(home: Path, lock: int, tell: int) -> None:
     controller: Controller | None = None
     try:
-        options = read_options(home)
-        controller = Controller(home, jobs=options.jobs, retry_factor=options.retry_factor)
-        mark = f'JUJU_CONTEXT_ID={controller.mark}'.encode()
-        keep_warden(mark)
+        controller = Controller(home, read_options(home))
         os.ftruncate(lock, 0)
         os.write(lock, str(os.getpid()).encode())
         _lay_out(home)
@@ -97,7 +95,6 @@ def _run(home: Path, lock: int, tell: int) -> None:
         os.close(tell)
         server.serve()
         (home / 'daemon').unlink(missing_ok=True)
-        kill_marked(mark)
     except BaseException:
         traceback.print_exc()
     finally:

@@ -1,4 +1,4 @@
-"""What is run for a hook, an action or a command, and where its output goes."""
+"""What is run for a hook, an action or a command."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 from minijuju.operations import LifecycleHook, RelationHook, SecretHook
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from minijuju.context import HookContext
-    from minijuju.model import Unit
 
 
 def hook_command(context: HookContext) -> list[str]:
@@ -30,16 +27,3 @@ def hook_command(context: HookContext) -> list[str]:
         return []
     path.chmod(0o755)
     return [str(path)]
-
-
-def output_files(unit: Unit) -> tuple[Path, Path]:
-    """Return where stdout and stderr of the unit's latest process are."""
-    return unit.folder.parent / 'stdout', unit.folder.parent / 'stderr'
-
-
-def read_output(path: Path) -> str:
-    """Return what a process has printed, nothing when none has run."""
-    try:
-        return path.read_text(encoding='utf-8', errors='replace')
-    except FileNotFoundError:
-        return ''

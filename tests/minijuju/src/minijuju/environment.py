@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from minijuju.context import HookContext
-    from minijuju.model import Task
+    from minijuju.model import Model, Task, Unit
 
 _FAKETIME = (
     Path('/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1'),
     Path('/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1'),
 )
+
+_COMMON = {'LANG': 'C.UTF-8', 'TERM': 'tmux-256color'}
 
 
 def hook_environment(
@@ -35,8 +37,7 @@ def hook_environment(
     unit, model = context.unit, context.model
     found = {
         'PATH': os.pathsep.join([*map(str, paths), os.environ.get('PATH', os.defpath)]),
-        'LANG': 'C.UTF-8',
-        'TERM': 'tmux-256color',
+        **_COMMON,
         'DEBIAN_FRONTEND': 'noninteractive',
         'APT_LISTCHANGES_FRONTEND': 'none',
         'CHARM_DIR': str(unit.folder),
@@ -70,16 +71,40 @@ def hook_environment(
             found |= _task(context.task)
         case _:
             pass
-    if offset and (library := faketime()):
-        found['LD_PRELOAD'] = str(library)
-        found['FAKETIME'] = f'{offset.total_seconds():+.0f}s'
-        found['FAKETIME_DONT_FAKE_MONOTONIC'] = '1'
-    return found
+    return found | _time(offset)
+
+
+def machine_environment(model: Model, unit: Unit, mark: str, offset: timedelta) -> dict[str, str]:
+    """Return the environment for a command on a unit's machine, which is no hook.
+
+    The three of Juju's variables in it are what a process is found by when the unit is removed;
+    the context that they name does not exist.
+    """
+    return {
+        'PATH': os.environ.get('PATH', os.defpath),
+        **_COMMON,
+        'HOME': str(unit.folder),
+        'JUJU_CONTEXT_ID': f'{mark}-machine',
+        'JUJU_UNIT_NAME': unit.name,
+        'JUJU_MODEL_UUID': model.uuid,
+        **_time(offset),
+    }
 
 
 def faketime() -> Path | None:
     """Return the library by which charm processes see the model's clock, None without one."""
     return next((path for path in _FAKETIME if path.exists()), None)
+
+
+def _time(offset: timedelta) -> dict[str, str]:
+    library = faketime()
+    if not offset or library is None:
+        return {}
+    return {
+        'LD_PRELOAD': str(library),
+        'FAKETIME': f'{offset.total_seconds():+.0f}s',
+        'FAKETIME_DONT_FAKE_MONOTONIC': '1',
+    }
 
 
 def _named(hook: str) -> dict[str, str]:

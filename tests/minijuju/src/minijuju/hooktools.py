@@ -7,6 +7,8 @@ The tools themselves are in the modules ``tools_*``.
 from __future__ import annotations
 
 import importlib
+import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import yaml
 
 from minijuju.arguments import Arguments, Flag, Refused, flags, parse
-from minijuju.document import dump, load, mapping, sequence, text, to_json
+from minijuju.document import dump, sequence, to_json
 from minijuju.operations import RelationHook
 
 if TYPE_CHECKING:
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
 
     from minijuju.context import HookContext
     from minijuju.model import Relation
+
+RELATION = ('r=', 'relation=')
+"""The options by which a tool takes a relation. A refusal shows the one that was given."""
+
+_STYLES = {'smart': ('smart', 'json', 'yaml'), 'yaml': ('yaml', 'json')}
+_Loader = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -54,48 +62,92 @@ class Call:
         """The arguments that are no options."""
         return self.arguments.positional
 
-    def file_values(self) -> dict[str, str]:
-        """Return the mapping in the YAML or JSON of ``--file``, where ``-`` is stdin."""
+    def file_values(self, code: int = 1) -> dict[str, str]:
+        """Return the mapping in the YAML or JSON of ``--file``, where ``-`` is stdin.
+
+        Values are the texts as written: ``1.10`` and ``yes`` stay what they are.
+
+        Raises:
+            Refused: there is no such file or it is no mapping of texts (exit code ``code``).
+        """
         name = self.arguments.value('file')
         if not name:
             return {}
         try:
             content = self.stdin if name == '-' else (self.cwd / name).read_text(encoding='utf-8')
-            return {key: text(value) for key, value in mapping(load(content)).items()}
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise Refused(f'cannot read --file {name}: {error}', code=2) from error
+            return _texts(content)
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+            raise Refused(f'cannot read --file {name}: {error}', code=code) from error
 
-    def relation(self, option: str = '-r') -> Relation:
+    def key_values(self) -> dict[str, str]:
+        """Return the ``k=v`` arguments as a mapping.
+
+        Raises:
+            Refused: one is not of that form, or a key comes twice (exit code 2).
+        """
+        found: dict[str, str] = {}
+        for word in self.positional:
+            key, equals, value = (part.strip() for part in word.partition('='))
+            if not key or not equals:
+                raise Refused(f'expected "key=value", got "{word}"', code=2)
+            if key in found:
+                raise Refused(f'key "{key}" specified more than once', code=2)
+            found[key] = value
+        return found
+
+    def relation(self) -> Relation:
         """Return the relation of ``-r``, or else the one that the hook is about.
-
-        Args:
-            option: the spelling that a refusal shows.
 
         Raises:
             Refused: it is unknown to the unit, or none is named (exit code 2).
         """
-        given = self.arguments.value('relation')
-        if given:
-            number = given.rpartition(':')[2]
-            relation = self.context.relation(int(number)) if number.isdigit() else None
-            if relation is None:
-                message = f'invalid value "{given}" for option {option}: relation not found'
-                raise Refused(message, code=2)
-            return relation
-        op = self.context.op
-        relation = self.context.relation(op.relation) if isinstance(op, RelationHook) else None
+        relation = self.relation_or_none()
         if relation is None:
             raise Refused('no relation id specified', code=2)
         return relation
 
+    def relation_or_none(self) -> Relation | None:
+        """Return what ``relation`` does, but None where no relation is named.
 
-Run: TypeAlias = Callable[[Call], 'Output | None']
+        Raises:
+            Refused: ``-r`` is unknown to the unit (exit code 2).
+        """
+        for option in ('relation', 'r'):
+            given = self.arguments.value(option)
+            if option in self.arguments.values:
+                number = given.rpartition(':')[2]
+                known = bool(re.fullmatch(r'[+-]?[0-9]+', number))
+                relation = self.context.relation(int(number)) if known else None
+                if relation is None:
+                    shown = f'--{option}' if len(option) > 1 else f'-{option}'
+                    why = 'relation not found' if known else 'invalid relation id'
+                    raise Refused(f'invalid value "{given}" for option {shown}: {why}', code=2)
+                return relation
+        op = self.context.op
+        return self.context.relation(op.relation) if isinstance(op, RelationHook) else None
+
+
+Run: TypeAlias = Callable[[Call], 'Output | str | None']
 
 
 @dataclass(frozen=True)
 class _Tool:
     run: Run
     known: dict[str, Flag]
+    most: int | None
+    style: str
+
+    def check(self, call: Call) -> None:
+        """Refuse what Juju refuses for every tool alike: a format, a relation, excess."""
+        style = call.arguments.value('format', self.style)
+        if self.style and style not in _STYLES[self.style]:
+            wrong = f'invalid value "{style}" for option --format: unknown format "{style}"'
+            raise Refused(wrong, code=2)
+        call.relation_or_none()
+        extra = () if self.most is None else call.positional[self.most :]
+        if extra:
+            listed = ' '.join(json.dumps(word, ensure_ascii=False) for word in extra)
+            raise Refused(f'unrecognized args: [{listed}]', code=2)
 
 
 TOOLS: dict[str, _Tool] = {}
@@ -109,6 +161,8 @@ _REFUSED = (
     'k8s-raw-set',
     'k8s-spec-get',
     'k8s-spec-set',
+    'leader-get',
+    'leader-set',
     'payload-register',
     'payload-status-set',
     'payload-unregister',
@@ -116,6 +170,7 @@ _REFUSED = (
     'pod-spec-set',
     'storage-add',
     'storage-get',
+    'unit-get',
 )
 
 
@@ -124,11 +179,22 @@ def names() -> list[str]:
     return sorted({*TOOLS, *_REFUSED})
 
 
-def tool(name: str, *options: str) -> Callable[[Run], Run]:
-    """Register a function as a hook tool; options are written as ``r|relation=``."""
+def tool(name: str, *options: str, most: int | None = 0, style: str = '') -> Callable[[Run], Run]:
+    """Register a function as a hook tool.
+
+    It returns an ``Output``, or the very text to print, or nothing.
+
+    Args:
+        name: the tool's name.
+        options: what it takes, written as ``a|all`` or ``file=``.
+        most: how many arguments it takes beside them, None for any number.
+        style: how an ``Output`` is printed without ``--format``: ``smart`` or ``yaml``. A tool
+            without a style has no ``--format``.
+    """
+    shown = ('format=', 'o|output=') if style else ()
 
     def register(run: Run) -> Run:
-        TOOLS[name] = _Tool(run, flags(('format=', 'o|output=', *options)))
+        TOOLS[name] = _Tool(run, flags((*shown, *options)), most, style)
         return run
 
     return register
@@ -140,36 +206,51 @@ def run_tool(context: HookContext, name: str, args: list[str], cwd: Path, stdin:
     if found is None:
         return Reply(1, '', f'ERROR {name} is not supported by minijuju\n')
     try:
-        arguments = parse(args, found.known)
-        output = found.run(Call(context, arguments, cwd, stdin))
-        return Reply(0, _format(output, arguments.value('format', 'smart')))
+        call = Call(context, parse(args, found.known), cwd, stdin)
+        found.check(call)
+        output = found.run(call)
+        if not isinstance(output, Output):
+            return Reply(0, output or '')
+        printed = _format(output.value, call.arguments.value('format', found.style))
+        target = call.arguments.value('output')
+        if target:
+            (cwd / target).write_text(printed, encoding='utf-8')
+        return Reply(0, '' if target else printed)
     except Refused as refused:
         return Reply(refused.code, '', f'ERROR {refused}\n')
+    except OSError as error:
+        return Reply(1, '', f'ERROR {error}\n')
 
 
-def _format(output: Output | None, style: str) -> str:
-    if output is None:
+def _texts(content: str) -> dict[str, str]:
+    """Return a YAML mapping with its scalars as they are written, null as the empty text."""
+    node = yaml.compose(content, Loader=_Loader)
+    if node is None:
+        return {}
+    if not isinstance(node, yaml.MappingNode):
+        raise ValueError('it is not a mapping')
+    found: dict[str, str] = {}
+    for key, value in node.value:
+        if not (isinstance(key, yaml.ScalarNode) and isinstance(value, yaml.ScalarNode)):
+            raise ValueError('a key or a value in it is not a text')
+        found[str(key.value)] = '' if value.tag.endswith(':null') else str(value.value)
+    return found
+
+
+def _format(value: object, style: str) -> str:
+    if style == 'json':
+        return to_json(value) + '\n'
+    if value is None:
         return ''
-    match style:
-        case 'json':
-            return to_json(output.value) + '\n'
-        case 'yaml':
-            return dump(output.value)
-        case 'smart':
-            return _smart(output.value)
-        case _:
-            raise Refused(f'invalid value "{style}" for option --format', code=2)
-
-
-def _smart(value: object) -> str:
-    if value is None or value in ('', {}, []):
-        return ''
-    if isinstance(value, bool):
-        return f'{value}\n'
-    items = sequence(value)
-    if items and all(isinstance(item, str) for item in items):
-        return '\n'.join(map(str, items)) + '\n'
-    return dump(value) if items or mapping(value) else f'{value}\n'
+    if style == 'smart':
+        if isinstance(value, bool):
+            return f'{value}\n'
+        if isinstance(value, str):
+            return f'{value}\n' if value else ''
+        items = sequence(value)
+        if items == value and all(isinstance(item, str) for item in items):
+            return ''.join(f'{item}\n' for item in items)
+    return dump(value).removesuffix('...\n')
 
 
 for _kind in ('action', 'relation', 'secret', 'secret_read', 'unit'):

@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from minijuju.document import load, mapping
+from minijuju.document import load, mapping, text
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,10 @@ class Options:
     """How many hooks run at once."""
     retry_factor: float
     """Scales the delays before a failed hook runs again; 1 is Juju's 5 s and up."""
+    charms: str = ''
+    """The folder in which ``deploy NAME`` looks for charms, empty for none."""
+    long_hook: float = 10.0
+    """Seconds after which a hook no longer counts among those that run at once."""
 
 
 def install(into: Path, home: Path, options: Options) -> Path:
@@ -53,10 +57,12 @@ def read_options(home: Path) -> Options:
         stored = mapping(load((home / 'options.json').read_text(encoding='utf-8')))
     except FileNotFoundError:
         stored = {}
-    jobs, factor = stored.get('jobs'), stored.get('retry_factor')
+    jobs = stored.get('jobs')
     return Options(
         jobs=jobs if isinstance(jobs, int) else default_jobs(),
-        retry_factor=float(factor) if isinstance(factor, int | float) else 1.0,
+        retry_factor=_number(stored.get('retry_factor'), 1.0),
+        charms=text(stored.get('charms')),
+        long_hook=_number(stored.get('long_hook'), Options.long_hook),
     )
 
 
@@ -65,9 +71,13 @@ def default_jobs() -> int:
     return max(1, os.cpu_count() or 1)
 
 
+def _number(value: object, default: float) -> float:
+    return float(value) if isinstance(value, int | float) else default
+
+
 def client_text(**values: Path) -> str:
     """Return the bash client; with ``home``, ``python`` and ``source`` it is a juju command."""
-    text = (Path(__file__).parent / 'client.sh').read_text(encoding='utf-8')
+    client = (Path(__file__).parent / 'client.sh').read_text(encoding='utf-8')
     for name, value in values.items():
-        text = text.replace(f'\n{name}=\n', f'\n{name}={shlex.quote(str(value))}\n', 1)
-    return text
+        client = client.replace(f'\n{name}=\n', f'\n{name}={shlex.quote(str(value))}\n', 1)
+    return client

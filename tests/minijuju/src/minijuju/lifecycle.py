@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from minijuju.model import App, Endpoint, Model
     from minijuju.operations import Hook
 
-# Juju's retry strategy (retrystrategy.go:24-27): 5 s, twice as long each time, 5 min at most,
-# with jitter so that units which fail together do not come back together.
+# Juju's retry strategy (retrystrategy.go:24-27): 5 s, twice as long each time, never over 5 min,
+# with jitter so that units which fail together do not come back together. The jitter is that of
+# its backoff timer (juju/utils).
 FIRST_RETRY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(minutes=5)
-JITTER = 0.2
+JITTER = 0.03
 
 
 def add_relation(model: Model, ends: tuple[Endpoint, ...]) -> Relation:
@@ -56,8 +57,6 @@ def elect(app: App) -> None:
     """Give an application without a leader one, an alive unit of the lowest number."""
     if app.leader in app.units:
         return
-    for unit in app.units.values():
-        unit.led = False
     by_number = sorted(app.units.values(), key=lambda unit: (unit.dying, unit.number))
     app.leader = by_number[0].name if by_number else ''
 
@@ -75,6 +74,8 @@ def enter_scope(model: Model, unit: Unit, relations: tuple[int, ...]) -> None:
                 'private-address': unit.address,
             }
         )
+        if relation.twin is not None:
+            relation.twin.enter(unit.name, bag)
         unit.memberships[number] = Membership()
 
 
@@ -84,6 +85,8 @@ def leave_scope(model: Model, unit: Unit, number: int) -> None:
     relation = model.relations.get(number)
     if relation is not None:
         relation.scope.discard(unit.name)
+        if relation.twin is not None:
+            relation.twin.leave(unit.name)
     sweep(model)
 
 
@@ -105,7 +108,8 @@ def sweep(model: Model) -> None:
 
 def drop_relation(model: Model, relation: Relation) -> None:
     """Delete a relation with its bags and the grants that are tied to it."""
-    model.relations.pop(relation.id, None)
+    if model.relations.pop(relation.id, None) is None:
+        return
     for unit in model.units():
         unit.memberships.pop(relation.id, None)
         failed = unit.failure.op if unit.failure else None
@@ -113,6 +117,16 @@ def drop_relation(model: Model, relation: Relation) -> None:
             unit.failure = None
     for secret in model.secrets.values():
         secret.grants = [grant for grant in secret.grants if grant.relation != relation.id]
+    if relation.twin is not None:
+        drop_relation(relation.twin.model, relation.twin.relation)
+        sweep(relation.twin.model)
+
+
+def end_relation(relation: Relation) -> None:
+    """Begin the end of a relation, in both models that it may be in."""
+    relation.dying = True
+    if relation.twin is not None:
+        relation.twin.relation.dying = True
 
 
 def destroy_app(model: Model, app: App) -> None:
@@ -120,7 +134,7 @@ def destroy_app(model: Model, app: App) -> None:
     app.dying = True
     for relation in model.relations_of(app.name):
         if not relation.is_peer:
-            relation.dying = True
+            end_relation(relation)
     for unit in app.units.values():
         unit.dying = True
     sweep(model)
@@ -178,11 +192,15 @@ def succeed(model: Model, unit: Unit, op: Hook, config: object, now: datetime) -
 
 
 def fail(unit: Unit, op: Hook, *, retry: bool, factor: float, now: datetime) -> None:
-    """Put the unit into error after a failed hook; ``factor`` scales the retry delays."""
-    attempts = unit.failure.attempts + 1 if unit.failure is not None else 1
-    delay = min(FIRST_RETRY * 2 ** min(attempts - 1, 10), LONGEST_RETRY)
+    """Put the unit into error after a failed hook; ``factor`` scales the retry delays.
+
+    The delays begin anew after ``juju resolved``.
+    """
+    failed = 0 if unit.failure is None or unit.resolved else unit.failure.attempts
+    attempts = failed + 1
     jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311, not for secrecy
-    unit.failure = Failure(op, attempts, now + delay * factor * jitter if retry else None)
+    delay = min(FIRST_RETRY * 2 ** min(attempts - 1, 10) * jitter, LONGEST_RETRY)
+    unit.failure = Failure(op, attempts, now + delay * factor if retry else None)
     unit.resolved = False
 
 
@@ -235,7 +253,6 @@ def _relation_done(model: Model, unit: Unit, op: RelationHook) -> None:
             membership.app_version = max(op.version, membership.app_version)
         case 'departed':
             membership.members.pop(op.remote_unit, None)
-            membership.cache.pop(op.remote_unit, None)
         case 'broken':
             leave_scope(model, unit, op.relation)
 

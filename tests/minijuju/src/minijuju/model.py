@@ -11,8 +11,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from minijuju.charm import Charm, EndpointSpec
+    from minijuju.offers import Offer, Saas, Twin
     from minijuju.operations import Op
     from minijuju.secret import Secret
+
+
+HISTORY_LIMIT = 200
+"""Statuses of a unit that are remembered."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,8 @@ class Relation:
     unit_bags: dict[str, Bag] = field(default_factory=dict[str, Bag])
     """Bags of every unit that ever entered; those of departed units stay readable."""
     scope: set[str] = field(default_factory=set[str])
+    twin: Twin | None = None
+    """The other side, when the two applications are of different models."""
 
     @property
     def is_peer(self) -> bool:
@@ -149,7 +156,12 @@ class Unit:
     def set_workload(self, current: str, message: str, now: datetime) -> None:
         """Set the workload status."""
         self.workload = Status(current, message, now)
-        self.history.append(('workload', self.workload))
+        self.record('workload', self.workload)
+
+    def record(self, kind: str, status: Status) -> None:
+        """Add to the history; it forgets what is old."""
+        self.history.append((kind, status))
+        del self.history[:-HISTORY_LIMIT]
 
 
 @dataclass
@@ -198,6 +210,8 @@ class Task:
     stderr: str = ''
     started: datetime | None = None
     completed: datetime | None = None
+    machine: str = ''
+    """Set when the command runs on the unit's machine, without a hook's context."""
 
     @property
     def done(self) -> bool:
@@ -223,6 +237,9 @@ class Model:
     next_relation: int = 0
     next_machine: int = 0
     charm_revisions: dict[str, int] = field(default_factory=dict[str, int])
+    offers: dict[str, Offer] = field(default_factory=dict[str, 'Offer'])
+    saas: dict[str, Saas] = field(default_factory=dict[str, 'Saas'])
+    """Offers of other models that this one consumes, by alias."""
 
     def units(self) -> Iterator[Unit]:
         """Yield every unit, by application and number."""
@@ -246,14 +263,14 @@ class Model:
         """Return the other units that a unit's relation has at present; none when it is dying."""
         if unit.dying or relation.dying:
             return set()
-        remote = self.apps.get(relation.remote_of(unit.app).app)
-        if remote is None:
-            return set()
-        return {
-            name
-            for name, other in remote.units.items()
-            if name in relation.scope and not other.dying and name != unit.name
-        }
+        remote = relation.remote_of(unit.app).app
+        found: set[str] = set()
+        for name in relation.scope - {unit.name}:
+            if name.partition('/')[0] == remote:
+                other = relation.twin.unit(name) if relation.twin else self.unit(name)
+                if other is not None and not other.dying:
+                    found.add(name)
+        return found
 
     def is_leader(self, unit: Unit) -> bool:
         """Say whether the unit leads its application."""

@@ -33,17 +33,20 @@ UPDATE_STATUS = LifecycleHook('update-status')
 def next_op(model: Model, unit: Unit, now: datetime) -> Op | None:
     """Return the first operation that applies to the unit, None when it has nothing to do."""
     if unit.failure is not None:
+        # Actions run even after a failed install: the charm's files are there by then.
         return _task(model, unit) or _retry(unit, now)
     if unit.queued:
         return LifecycleHook(unit.queued)
     if not unit.installed:
         return Remove() if unit.dying else LifecycleHook('install')
+    if unit.dying:
+        return _task(model, unit) or _dying(model, unit)
     return (
-        (None if unit.dying else _created(model, unit))
+        _created(model, unit)
         or _leadership(model, unit)
-        or (_secret_hook(model, unit, now) if unit.started else None)
+        or _secret_hook(model, unit, now)
         or _task(model, unit)
-        or (_dying(model, unit) if unit.dying else _alive(model, unit, now))
+        or _alive(model, unit, now)
     )
 
 
@@ -51,6 +54,8 @@ def wake_at(model: Model, unit: Unit) -> datetime | None:
     """Return the next moment at which the clock alone gives the unit something to do."""
     if unit.failure is not None:
         return unit.failure.retry_at
+    if unit.dying or not unit.installed:
+        return None
     moments = [update_status_due(model, unit)]
     for secret in _handled(model, unit):
         moments.append(secret.rotates)
@@ -59,8 +64,8 @@ def wake_at(model: Model, unit: Unit) -> datetime | None:
 
 
 def update_status_due(model: Model, unit: Unit) -> datetime | None:
-    """Return when update-status is due, None before start and while dying."""
-    if not unit.started or unit.dying or unit.last_update_status is None:
+    """Return when an alive unit's update-status is due, None before start."""
+    if not unit.started or unit.last_update_status is None:
         return None
     interval = parse_duration(model.settings.get('update-status-hook-interval', '5m'))
     return unit.last_update_status + (interval or timedelta(minutes=5)) * unit.update_status_factor
@@ -134,7 +139,7 @@ def _secret_hook(model: Model, unit: Unit, now: datetime) -> Op | None:
 
 def _task(model: Model, unit: Unit) -> Op | None:
     pending = [t for t in model.tasks.values() if t.unit == unit.name and t.status == 'pending']
-    if not pending or not unit.installed:
+    if not pending:
         return None
     first = min(pending, key=lambda task: (not task.action, int(task.id)))
     return RunTask(first.id)
@@ -145,7 +150,7 @@ def _dying(model: Model, unit: Unit) -> Op:
         membership = unit.memberships.get(relation.id)
         if membership is not None:
             return _relation_op(model, unit, relation, membership) or LeaveScope(relation.id)
-    if not unit.stopped:
+    if unit.started and not unit.stopped:
         return LifecycleHook('stop')
     return Remove() if unit.removed else LifecycleHook('remove')
 

@@ -51,7 +51,8 @@ class SecretEdits:
     deleted: dict[str, set[int]] = field(default_factory=dict[str, 'set[int]'])
     """The revision to delete; an empty set means all. Juju keeps one for each secret."""
     granted: dict[str, list[Grant]] = field(default_factory=dict[str, 'list[Grant]'])
-    revoked: dict[str, list[Grant]] = field(default_factory=dict[str, 'list[Grant]'])
+    revoked: dict[str, set[str]] = field(default_factory=dict[str, 'set[str]'])
+    """The subjects that lose their grant, whatever relation it is tied to."""
     refreshed: set[str] = field(default_factory=set[str])
     """Secrets whose pending content the owner has read with ``--refresh``."""
 
@@ -68,23 +69,23 @@ class SecretEdits:
 
         As Juju does, in whose hooks the last of these wins.
         """
-        if self.created.pop(secret, None) is not None:
-            self.granted.pop(secret, None)
-            return
         for changes in (self.updated, self.granted, self.revoked):
             changes.pop(secret, None)
+        if self.created.pop(secret, None) is not None:
+            return
         self.refreshed.discard(secret)
         self.deleted[secret] = set() if revision is None else {revision}
 
     def grant(self, secret: str, grant: Grant) -> None:
-        """Add a grant; it undoes a revoke of the same hook."""
-        self._drop(self.revoked, secret, grant)
+        """Add a grant. Revokes of the same hook do not touch it: they are committed before it."""
         self.granted.setdefault(secret, []).append(grant)
 
-    def revoke(self, secret: str, grant: Grant) -> None:
+    def revoke(self, secret: str, subject: str) -> None:
         """Add a revoke; it undoes a grant of the same hook."""
-        self._drop(self.granted, secret, grant)
-        self.revoked.setdefault(secret, []).append(grant)
+        kept = [grant for grant in self.granted.pop(secret, []) if grant.subject != subject]
+        if kept:
+            self.granted[secret] = kept
+        self.revoked.setdefault(secret, set()).add(subject)
 
     def problem(self, model: Model, unit: Unit) -> str:
         """Return why these edits cannot be committed, empty when they can."""
@@ -114,17 +115,12 @@ class SecretEdits:
             observer = secret.observers.get(unit.name)
             if number in self.refreshed and observer is not None:
                 observer.revision = secret.newest
-        for number, grants in self.revoked.items():
+        for number, subjects in self.revoked.items():
             secret = model.secrets[number]
-            secret.grants = [held for held in secret.grants if not _covered(held, grants)]
+            secret.grants = [held for held in secret.grants if held.subject not in subjects]
         for number, grants in self.granted.items():
             secret = model.secrets[number]
-            held = {grant.subject for grant in secret.grants}
-            secret.grants += [
-                grant
-                for grant in grants
-                if grant.subject not in held and grant.relation in model.relations
-            ]
+            secret.grants += [grant for grant in grants if grant.relation in model.relations]
         for number, revisions in self.deleted.items():
             secret = model.secrets[number]
             for revision in revisions:
@@ -148,20 +144,6 @@ class SecretEdits:
                     return f'secret with label "{label}" already exists'
                 held.add((owner, label))
         return ''
-
-    @staticmethod
-    def _drop(grants: dict[str, list[Grant]], secret: str, grant: Grant) -> None:
-        if secret in grants:
-            grants[secret] = [held for held in grants[secret] if held.subject != grant.subject]
-            if not grants[secret]:
-                del grants[secret]
-
-
-def _covered(held: Grant, revokes: list[Grant]) -> bool:
-    return any(
-        held.subject == revoke.subject and revoke.relation in {None, held.relation}
-        for revoke in revokes
-    )
 
 
 def _apply(secret: Secret, update: Update, now: datetime) -> None:

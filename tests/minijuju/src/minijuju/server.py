@@ -1,29 +1,42 @@
 """The daemon's listener on 127.0.0.1, for hook tools and for ``juju``.
 
-A request is ``COUNT STDIN-LENGTH\\n``, then COUNT words that each end in NUL (context id or token,
-working folder, name, arguments), then stdin. The answer is ``CODE OUT-LENGTH ERR-LENGTH\\n`` and
-both texts. A TCP port has no file permissions, so that the first word must be unguessable.
+A request is ``WORDS-LENGTH STDIN-LENGTH\\n``, then words that each end in NUL, then stdin. The
+words are the context id or token, the working folder, the command's name, for ``juju`` the value
+of JUJU_MODEL, and the arguments. The answer is ``CODE OUT-LENGTH ERR-LENGTH\\n`` and both texts. A
+TCP port has no file permissions, so that the first word must be unguessable; who cannot say it
+gets little of the daemon's memory and time.
 """
 
 from __future__ import annotations
 
 import hmac
+import os
 import secrets
 import socket
 import threading
+import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from minijuju import cli, hooktools
 from minijuju.hooktools import Reply
 
 if TYPE_CHECKING:
     from minijuju.agent import Agents
+    from minijuju.context import HookContext
     from minijuju.controller import Controller
 
 _STALE = Reply(254, '', 'ERROR this daemon does not know the caller\n')
+_UNKNOWN = Reply(1, '', 'ERROR bad request: unknown context\n')
 _FIRST_REQUEST_LIMIT = 60.0  # seconds that a daemon without models waits for its first command
+_PATIENCE = 10.0  # seconds for the next bytes of a request
+_SEND_LIMIT = 60.0  # seconds for a caller to take its answer
+_WORDS_LIMIT = 4 * 1024 * 1024  # Linux passes at most 2 MiB of arguments
+_STDIN_LIMIT = 64 * 1024 * 1024
+_CHUNK = 1 << 20
+_TOO_LARGE = Reply(1, '', f'ERROR more than {_STDIN_LIMIT} bytes on stdin\n')
 
 
 class Server:
@@ -37,7 +50,7 @@ class Server:
     def __init__(self, controller: Controller, agents: Agents) -> None:
         self._controller = controller
         self._agents = agents
-        self._listener = socket.create_server(('127.0.0.1', 0), backlog=128)
+        self._listener = socket.create_server(('127.0.0.1', 0), backlog=1024)
         self._commands = 0
         self._unsent = 0
         self._ending = False
@@ -55,7 +68,11 @@ class Server:
             try:
                 connection, _ = self._listener.accept()
             except OSError:
-                break
+                if self._ending:
+                    break
+                # Someone has taken all file numbers; they come back when connections time out.
+                time.sleep(0.05)
+                continue
             threading.Thread(target=self._handle, args=(connection,), daemon=True).start()
         patience.cancel()
         with self._controller.changed:
@@ -84,27 +101,49 @@ class Server:
 
     def _handle(self, connection: socket.socket) -> None:
         with connection:
-            request = _receive(connection)
-            if request is None:
-                return
-            (token, cwd, name, *args), stdin = request
+            connection.settimeout(_PATIENCE)
+            try:
+                self._answer(connection)
+            except (OSError, ValueError):
+                return  # the caller is gone, silent, or no client of ours
+
+    def _answer(self, connection: socket.socket) -> None:
+        with connection.makefile('rb') as stream:
+            words_size, stdin_size = map(int, stream.readline(64).split())
+            if not (0 < words_size <= _WORDS_LIMIT and stdin_size >= 0):
+                raise ValueError('no request')
+            # JSON has no place for bytes that are no UTF-8, and Juju replaces them too.
+            words = _read(stream, words_size).split(b'\0')[:-1]
+            token, _, name, *args = (word.decode(errors='replace') for word in words)
+            cwd = Path(os.fsdecode(words[1]))
             if name == 'juju':
-                self._command(connection, token, Path(cwd), args)
+                self._command(connection, token, cwd, args)
+                return
+            known = self._context(token) is not None
+            if known and stdin_size <= _STDIN_LIMIT:
+                stdin = _read(stream, stdin_size).decode(errors='replace')
+                reply = self._tool(token, cwd, name, args, stdin)
             else:
-                _send(connection, self._tool(token, Path(cwd), name, args, stdin))
+                _drop(stream, stdin_size)
+                reply = _TOO_LARGE if known else _UNKNOWN
+            _send(connection, reply)
+
+    def _context(self, token: str) -> HookContext | None:
+        with self._controller.changed:
+            return self._controller.contexts.get(token)
 
     def _tool(self, token: str, cwd: Path, name: str, args: list[str], stdin: str) -> Reply:
         with self._controller.changed:
-            context = self._controller.contexts.get(token)
+            context = self._context(token)
             if context is None:
-                return Reply(1, '', 'ERROR bad request: unknown context\n')
+                return _UNKNOWN
             try:
                 return hooktools.run_tool(context, name, args, cwd, stdin)
             except Exception:
                 return Reply(1, '', f'ERROR {traceback.format_exc()}')
 
     def _command(self, connection: socket.socket, token: str, cwd: Path, args: list[str]) -> None:
-        if not hmac.compare_digest(token, self.token):
+        if not hmac.compare_digest(token.encode(), self.token.encode()):
             _send(connection, _STALE)
             return
         with self._controller.changed:
@@ -112,8 +151,9 @@ class Server:
                 return  # without an answer the client asks the next daemon
             self._commands += 1
             self._unsent += 1
+        environment_model, *words = args
         try:
-            reply = cli.run_command(self._controller, self._agents, args, cwd)
+            reply = cli.run_command(self._controller, self._agents, words, cwd, environment_model)
         except Exception:
             reply = Reply(1, '', f'ERROR {traceback.format_exc()}')
         with self._controller.changed:
@@ -129,26 +169,21 @@ class Server:
             self._controller.changed.notify_all()
 
 
-def _receive(connection: socket.socket) -> tuple[list[str], str] | None:
-    data = bytearray()
-    while True:
-        line, newline, rest = bytes(data).partition(b'\n')
-        if newline:
-            count, size = map(int, line.split())
-            words = rest.split(b'\0', count)
-            if len(words) > count and len(words[count]) >= size:
-                texts = [word.decode(errors='surrogateescape') for word in words[:count]]
-                return texts, words[count].decode(errors='replace')
-        more = connection.recv(1 << 20)
-        if not more:
-            return None
-        data += more
+def _read(stream: BinaryIO, size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) < size:
+        raise ValueError('the request is cut off')
+    return data
+
+
+def _drop(stream: BinaryIO, size: int) -> None:
+    # Who is cut off in the middle of sending never sees the answer.
+    while size > 0 and (data := stream.read(min(size, _CHUNK))):
+        size -= len(data)
 
 
 def _send(connection: socket.socket, reply: Reply) -> None:
-    out = reply.stdout.encode(errors='surrogateescape')
-    err = reply.stderr.encode(errors='surrogateescape')
-    try:
+    out, err = (text.encode(errors='replace') for text in (reply.stdout, reply.stderr))
+    connection.settimeout(_SEND_LIMIT)
+    with suppress(OSError):  # the caller is gone
         connection.sendall(f'{reply.code} {len(out)} {len(err)}\n'.encode() + out + err)
-    except OSError:
-        return  # the caller is gone

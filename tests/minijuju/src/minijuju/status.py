@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING
 from minijuju import VERSION
 from minijuju.clock import status_time
 from minijuju.model import Status
+from minijuju.offers import connections, specs_of
 from minijuju.operations import LifecycleHook, RelationHook, RunTask, SecretHook
 from minijuju.resolver import UPDATE_STATUS, next_op
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
+    from minijuju.charm import EndpointSpec
     from minijuju.model import App, Model, Unit
+    from minijuju.offers import Offer, Saas
     from minijuju.operations import Op
 
 CONTROLLER = 'minijuju'
 CLOUD = 'localhost'
+OWNER = 'admin'
+"""The one user, who owns every model."""
 
 # The worst unit speaks for its application (Juju core/status/status.go:352-381).
 _SEVERITY = {
@@ -84,8 +90,8 @@ def _doing(model: Model, op: Op) -> str:
             return ''
 
 
-def status_document(model: Model, now: datetime) -> dict[str, object]:
-    """Return the document of ``juju status --format json``."""
+def status_document(model: Model, apps: list[App], now: datetime) -> dict[str, object]:
+    """Return the document of ``juju status --format json`` about some applications."""
     return {
         'model': {
             'name': model.name,
@@ -97,10 +103,42 @@ def status_document(model: Model, now: datetime) -> dict[str, object]:
             'model-status': _status(Status('available', '', model.created)),
             'sla': 'unsupported',
         },
-        'machines': {str(unit.machine): _machine(unit) for unit in model.units()},
-        'applications': {name: _app(model, app, now) for name, app in sorted(model.apps.items())},
+        'machines': {str(u.machine): _machine(u) for app in apps for u in app.units.values()},
+        'applications': {app.name: _app(model, app, now) for app in apps},
         'storage': {},
+        'application-endpoints': {alias: _saas(model, s) for alias, s in model.saas.items()},
+        'offers': {name: _offer(model, offer) for name, offer in model.offers.items()},
         'controller': {'timestamp': now.strftime('%H:%M:%SZ')},
+    }
+
+
+def remote_endpoints(specs: Mapping[str, EndpointSpec]) -> dict[str, dict[str, str]]:
+    """Return endpoints of an offer as status and lists of offers show them."""
+    return {name: {'interface': spec.interface, 'role': spec.role} for name, spec in specs.items()}
+
+
+def _saas(model: Model, saas: Saas) -> dict[str, object]:
+    relations: dict[str, list[str]] = {}
+    for relation in model.relations_of(saas.alias):
+        consumers = relations.setdefault(relation.end_of(saas.alias).spec.name, [])
+        consumers.append(relation.remote_of(saas.alias).app)
+    gone = Status('terminated', 'offer has been removed', model.created)
+    return {
+        'url': saas.url,
+        'endpoints': remote_endpoints(saas.specs),
+        'application-status': _status(application_status(saas.app) if saas.app else gone),
+        'relations': relations,
+    }
+
+
+def _offer(model: Model, offer: Offer) -> dict[str, object]:
+    app, count = model.apps[offer.app], len(connections(model, offer))
+    return {
+        'application': app.name,
+        'charm': f'local:{app.charm.name}-{app.revision}',
+        'total-connected-count': count,
+        'active-connected-count': count,
+        'endpoints': remote_endpoints(specs_of(model, offer)),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
 import zipfile
 from datetime import datetime, timedelta, timezone
@@ -12,6 +13,7 @@ from minijuju import lifecycle
 from minijuju.charm import Charm, EndpointSpec, Option, Role, machine_architecture
 from minijuju.context import HookContext
 from minijuju.document import dump
+from minijuju.hooktools import Reply, run_tool
 from minijuju.model import App, Endpoint, Model
 from minijuju.operations import (
     EnterScope,
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
     from minijuju.model import Relation, Unit
     from minijuju.operations import Op, RelationKind
+
+_TURNS = 500  # of a simulation; no test has as many
 
 # Runs the script named after the hook or the action, if the charm has one.
 _DISPATCH = """#!/bin/bash
@@ -82,6 +86,21 @@ class Simulation:
         self.model = Model('sim', 'uuid', self.now, Path('/nonexistent'))
         self.log: list[tuple[str, str]] = []
         """Level and message of every juju-log."""
+
+    @classmethod
+    def related(cls) -> Simulation:
+        """Return a provider ``a`` and a requirer ``b`` at rest, two units each.
+
+        Relation 0 is among the peers of ``a``, relation 1 between ``a:certs`` and ``b:needs``.
+        ``a/0`` and ``b/0`` are the leaders.
+        """
+        found = cls()
+        options = {'size': 'big', 'no': None}
+        found.deploy('a', units=2, provides='certs', peers='peers', options=options)
+        found.deploy('b', units=2, requires='needs')
+        found.integrate('a:certs', 'b:needs')
+        found.settle()
+        return found
 
     def deploy(
         self,
@@ -197,16 +216,44 @@ class Simulation:
                 self.model.tasks[op.task].status = 'completed'
                 return 'task'
 
+    def run(self, unit: str) -> list[str]:
+        """Run one unit until it has nothing to do; return the texts of its operations.
+
+        Raises:
+            RuntimeError: there is no end to it.
+        """
+        steps: list[str] = []
+        while step := self.step(unit):
+            steps.append(step)
+            if len(steps) > _TURNS:
+                raise RuntimeError(f'{unit} always has something to do: {steps[-5:]}')
+        return steps
+
+    def fail(self, unit: str, *, retry: bool = True) -> str:
+        """Let the unit's next hook fail, and return its text; ``LookupError`` without one."""
+        found = self.unit(unit)
+        op = next_op(self.model, found, self.now)
+        if not isinstance(op, LifecycleHook | RelationHook | SecretHook):
+            raise LookupError(unit)
+        lifecycle.begin(self.model, found, op, self.now)
+        lifecycle.fail(found, op, retry=retry, factor=1, now=self.now)
+        return event_text(op)
+
     def settle(self) -> dict[str, list[str]]:
-        """Run everything until nothing is left; return each unit's events, hooks only."""
+        """Run everything until nothing is left; return each unit's events, hooks only.
+
+        Raises:
+            RuntimeError: there is no end to it.
+        """
         events: dict[str, list[str]] = {}
-        while True:
+        for _ in range(_TURNS):
             steps = [(unit.name, self.step(unit.name)) for unit in [*self.model.units()]]
             for name, text in steps:
                 if text is not None and text not in {'enter', 'leave', 'gone'}:
                     events.setdefault(name, []).append(text)
             if not any(text for _, text in steps):
                 return events
+        raise RuntimeError(f'after {_TURNS} turns there is still something to do: {events}')
 
     def advance(self, **length: float) -> None:
         """Put the clock forward, by the arguments of ``timedelta``."""
@@ -215,6 +262,12 @@ class Simulation:
     def _endpoint(self, reference: str) -> Endpoint:
         app, _, name = reference.partition(':')
         return Endpoint(app, self.model.apps[app].charm.endpoints[name])
+
+
+def tool(context: HookContext, line: str, stdin: str = '', cwd: Path = Path('/')) -> Reply:
+    """Run a hook tool in a hook, by a line as a shell would read it."""
+    name, *args = shlex.split(line)
+    return run_tool(context, name, args, cwd, stdin)
 
 
 def event_text(op: Op) -> str:

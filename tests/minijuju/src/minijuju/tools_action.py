@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from minijuju.arguments import Refused
 from minijuju.document import mapping
 from minijuju.hooktools import Call, Output, tool
 
+if TYPE_CHECKING:
+    from minijuju.model import Task
+
 _ACTION_KEY = re.compile(r'[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?')
 _RESERVED = {'stdout', 'stderr', 'stdout-encoding', 'stderr-encoding'}
 
 
-@tool('action-get')
+@tool('action-get', most=1, style='smart')
 def _action_get(call: Call) -> Output:
-    value: object = _task_params(call)
+    value: object = _action(call).params
     for key in call.positional[0].split('.') if call.positional else ():
         value = mapping(value).get(key)
     return Output(value)
 
 
-@tool('action-set')
+@tool('action-set', most=None)
 def _action_set(call: Call) -> None:
-    _task_params(call)
     results: dict[str, str] = {}
     for word in call.positional:
         key, equals, value = word.partition('=')
@@ -35,38 +38,28 @@ def _action_set(call: Call) -> None:
                     'only lowercase alphanumeric, hyphens and periods',
                     code=2,
                 )
-        if key in _RESERVED:
-            raise Refused(f'cannot set reserved action key "{key}"', code=2)
+            if part in _RESERVED:
+                raise Refused(f'cannot set reserved action key "{part}"', code=2)
         results[key] = value
-    task = call.context.task
-    if task is not None:
-        task.results.update(results)
+    _action(call).results.update(results)
 
 
-@tool('action-log')
+@tool('action-log', most=None)
 def _action_log(call: Call) -> None:
-    _task_params(call)
     if not call.positional:
         raise Refused('no message specified', code=2)
-    task = call.context.task
-    if task is not None:
-        task.log.append(' '.join(call.positional))
+    _action(call).log.append(' '.join(call.positional))
 
 
-@tool('action-fail')
+@tool('action-fail', most=1)
 def _action_fail(call: Call) -> None:
-    _task_params(call)
-    if len(call.positional) > 1:
-        raise Refused(f'unrecognized args: {list(call.positional[1:])}', code=2)
-    task = call.context.task
-    if task is not None:
-        default = 'action failed without reason given, check action for errors'
-        task.message = call.arguments.at(0) or default
-        call.context.action_failed = True
+    default = 'action failed without reason given, check action for errors'
+    _action(call).message = call.positional[0] if call.positional else default
+    call.context.action_failed = True
 
 
-def _task_params(call: Call) -> dict[str, object]:
+def _action(call: Call) -> Task:
     task = call.context.task
     if task is None or not task.action:
         raise Refused('not running an action')
-    return task.params
+    return task

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
 from minijuju.arguments import Refused
 from minijuju.clock import rfc3339
 from minijuju.context import DENIED
 from minijuju.hooktools import Call, Output, tool
-from minijuju.secret import Observer, Secret, bare_id
+from minijuju.secret import Observer, Secret, parse_uri
 from minijuju.secret_edits import Update
 
 if TYPE_CHECKING:
     from minijuju.context import HookContext
 
 
-@tool('secret-get', 'label=', 'peek', 'refresh', 'update')
+@tool('secret-get', 'label=', 'peek', 'refresh', most=2, style='yaml')
 def _secret_get(call: Call) -> Output:
     content = _content(call)
-    key = call.arguments.at(1)
-    if key and key not in content:
-        raise Refused(f'value for key "{key}" not found')
-    return Output(content[key] if key else dict(content))
+    key, mark, _ = call.arguments.at(1).partition('#base64')
+    if not key:
+        return Output(dict(content))
+    if key not in content:
+        raise Refused(f'secret key value "{key}" not found')
+    return Output(base64.b64encode(content[key].encode()).decode() if mark else content[key])
 
 
-@tool('secret-info-get', 'label=')
+@tool('secret-info-get', 'label=', most=1, style='yaml')
 def _secret_info_get(call: Call) -> Output:
-    arguments = call.arguments
-    wanted, label = bare_id(arguments.at(0)), arguments.value('label')
+    wanted, label = given_id(call), call.arguments.value('label')
     if not wanted and not label:
         raise Refused('require either a secret URI or label', code=2)
     if wanted and label:
@@ -38,19 +40,19 @@ def _secret_info_get(call: Call) -> Output:
     raise Refused(f'secret "{wanted or label}" not found')
 
 
-@tool('secret-ids')
+@tool('secret-ids', style='smart')
 def _secret_ids(call: Call) -> Output:
     return Output(sorted(_managed(call.context)))
 
 
 def _content(call: Call) -> dict[str, str]:
     context, arguments = call.context, call.arguments
-    number, label = bare_id(arguments.at(0)), arguments.value('label')
-    peek, refresh = arguments.on('peek'), arguments.on('refresh') or arguments.on('update')
-    if peek and refresh:
-        raise Refused('specify one of --peek or --refresh but not both', code=2)
+    number, label = given_id(call), arguments.value('label')
+    peek, refresh = arguments.on('peek'), arguments.on('refresh')
     if not number and not label:
         raise Refused('require either a secret URI or label', code=2)
+    if peek and refresh:
+        raise Refused('specify one of --peek or --refresh but not both', code=2)
     number = number or _labelled(context, label)
     created = context.secrets.created.get(number)
     if created is not None:
@@ -66,6 +68,16 @@ def _content(call: Call) -> dict[str, str]:
             context.secrets.update(number, Update(label=label))
         label = ''
     return _read(context, secret, label, peek=peek, refresh=refresh)
+
+
+def given_id(call: Call) -> str:
+    """Return the identifier of the secret that is named by its URI, empty when none is."""
+    if not call.positional:
+        return ''
+    number = parse_uri(call.positional[0])
+    if not number:
+        raise Refused(f'secret URI "{call.positional[0]}" not valid', code=2)
+    return number
 
 
 def _read(
