@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import pathlib
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 
 import jubilant
 import pytest
 
 import pack
+from minijuju import trial
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -40,15 +39,11 @@ def engine(
     if request.config.getoption('--engine') == 'juju':
         yield
         return
-    folder = tmp_path_factory.mktemp('minijuju')
-    minijuju = [sys.executable, '-m', 'minijuju']
-    install = [*minijuju, 'install', '--into', str(folder / 'bin'), '--home', str(folder / 'home')]
-    subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
     path = os.environ['PATH']
-    os.environ['PATH'] = f'{folder / "bin"}{os.pathsep}{path}'
-    yield
-    os.environ['PATH'] = path
-    subprocess.run([*minijuju, 'stop', '--home', str(folder / 'home')], check=True)
+    with trial.engine(tmp_path_factory.mktemp('minijuju')) as command:
+        os.environ['PATH'] = f'{command.parent}{os.pathsep}{path}'
+        yield
+        os.environ['PATH'] = path
 
 
 @pytest.fixture(scope='module')

@@ -1,10 +1,15 @@
-"""`python tools/pack`: Python puts this folder on the path, the package needs the one above."""
+"""`python tools/pack`: Python puts this folder on the path, the package needs the one above.
+
+And minijuju, on which artifacts are run.
+"""
 
 import importlib
 import pathlib
 import sys
 
-sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
+TOOLS = pathlib.Path(__file__).resolve().parent.parent
+sys.path[0] = str(TOOLS)
+sys.path.append(str(TOOLS.parent / 'tests' / 'minijuju' / 'src'))
 try:
     command = importlib.import_module('pack.command')
 except ModuleNotFoundError as error:

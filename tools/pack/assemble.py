@@ -83,18 +83,10 @@ def fill(
         parts.copy(files, tree)
     describe(charm, target, tree, seconds)
     paths = tuple(str(path) for path in (work, charm.folder, *local))
-    try:
-        verify.check(
-            verify.Tree(
-                tree,
-                target,
-                build_paths=paths,
-                byte_code=compiled,
-                packages=install.import_names(local),
-            )
-        )
-    except Failure as error:
-        raise Failure(f'{charm.name} for {target.label}: {error}') from None
+    packages = install.import_names(local)
+    verify.check(
+        verify.Tree(tree, target, paths, compiled, packages), f'{charm.name} for {target.label}'
+    )
 
 
 def stage(charm: metadata.Charm, target: Target, tree: pathlib.Path, work: pathlib.Path) -> bool:
@@ -116,7 +108,7 @@ def stage(charm: metadata.Charm, target: Target, tree: pathlib.Path, work: pathl
 
 
 def describe(charm: metadata.Charm, target: Target, tree: pathlib.Path, seconds: int) -> None:
-    """Write the files for Juju and for readers, which charmcraft would write itself."""
+    """Write the files for Juju, which charmcraft would write itself."""
     texts = {
         'metadata.yaml': charm.metadata,
         'actions.yaml': charm.actions,

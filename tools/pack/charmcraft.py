@@ -110,19 +110,13 @@ def surroundings(target: Target, work: pathlib.Path, venv: pathlib.Path) -> dict
         encoding='utf-8',
     )
     kept = {name: value for name, value in os.environ.items() if name in PASSED_ON}
-    index = {
-        name: value
-        for name, value in os.environ.items()
-        if name.startswith(install.INDEX_SETTINGS)
-    }
     for name in ('data', 'state', 'runtime'):
         (work / name).mkdir(mode=0o700)
     return {
         **kept,
-        **index,
+        **install.uv_settings(),
         'PATH': os.pathsep.join([str(programs), str(venv / 'bin'), os.defpath, '/usr/sbin:/sbin']),
         'UNIXCONFDIR': str(release),
-        'UV_PYTHON_DOWNLOADS': 'never',
         'PYTHONWARNINGS': 'ignore',
         'XDG_DATA_HOME': str(work / 'data'),
         'XDG_STATE_HOME': str(work / 'state'),

@@ -117,7 +117,7 @@ def pack(options: argparse.Namespace) -> list[Artifact]:
     if options.engine == 'charmcraft':
         if options.source:
             raise Failure('--source goes with the engine uv')
-        charmcraft.environment(ROOT)
+        charmcraft.environment(ROOT)  # before the threads, which would all make it
     one = builder(options)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         futures = [pool.submit(one, folder, target) for folder, target in jobs]
@@ -150,6 +150,7 @@ def targets(folder: pathlib.Path, options: argparse.Namespace) -> list[Target]:
     What charmcraft cannot build on this machine is named and left out. Raises Failure when nothing
     is left.
     """
+    # Refuses a base or an architecture that nobody has, whatever the charm lists.
     checked = named(options.base or 'ubuntu@24.04', options.arch)
     if options.base == 'host':
         return [checked]

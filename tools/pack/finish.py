@@ -53,10 +53,7 @@ def finish(
         unpack(path, tree)
         stamp(tree / 'manifest.yaml', seconds)
         compiled = any(tree.rglob('*.pyc'))
-        try:
-            verify.check(verify.Tree(tree, target, build_paths, compiled, packages))
-        except Failure as error:
-            raise Failure(f'{path.name}: {error}') from None
+        verify.check(verify.Tree(tree, target, build_paths, compiled, packages), path.name)
         archive.write(tree, work / path.name, seconds)
         archive.place(work / path.name, into / path.name)
     return into / path.name

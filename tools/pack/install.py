@@ -91,17 +91,22 @@ def uv_bin() -> str:
     return found
 
 
+def uv_settings() -> dict[str, str]:
+    """The variables for uv that reach a build: where wheels come from, no download of a Python."""
+    index = {name: value for name, value in os.environ.items() if name.startswith(INDEX_SETTINGS)}
+    return {**index, 'UV_PYTHON_DOWNLOADS': 'never'}
+
+
 def run_uv(*arguments: str | pathlib.Path, cwd: pathlib.Path, what: str) -> str:
     """Standard output of uv. Raises Failure with uv's own words.
 
     Settings that would change the choice of wheels or the files written are left out.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith('UV_')}
-    index = {name: value for name, value in os.environ.items() if name.startswith(INDEX_SETTINGS)}
     done = subprocess.run(
         [uv_bin(), *map(str, arguments)],
         cwd=cwd,
-        env={**kept, **index, 'UV_PYTHON_DOWNLOADS': 'never', 'NO_COLOR': '1'},
+        env={**kept, **uv_settings(), 'NO_COLOR': '1'},
         capture_output=True,
         text=True,
         check=False,

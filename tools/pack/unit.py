@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import importlib
 import json
 import logging
-import os
 import pathlib
 import shlex
-import subprocess
-import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +15,12 @@ from .failure import Failure, one_line
 from .target import host_architecture, interpreter
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import jubilant
 
     from .artifact import Artifact
 
-MINIJUJU = pathlib.Path(__file__).resolve().parents[2] / 'tests' / 'minijuju' / 'src'
 TIMEOUT = 120  # seconds for the hooks of all artifacts; they take about two each
 
 # Run by a unit's interpreter in the charm's folder. The last line of output, after what a charm
@@ -71,7 +66,11 @@ def run(artifacts: Sequence[Artifact]) -> Mapping[pathlib.Path, Ran]:
         return {}
     client: Any = importlib.import_module('jubilant')
     logging.getLogger('jubilant').setLevel(logging.CRITICAL)  # it tells every change of status
-    with engine() as program:
+    trial: Any = importlib.import_module('minijuju.trial')
+    with (
+        tempfile.TemporaryDirectory(prefix='pack-') as folder,
+        trial.engine(pathlib.Path(folder)) as program,
+    ):
         juju: jubilant.Juju = client.Juju(cli_binary=str(program), wait_timeout=TIMEOUT)
         juju.add_model('pack')
         juju.model_config({'automatically-retry-hooks': False})
@@ -103,20 +102,3 @@ def loaded(juju: jubilant.Juju, unit: str, artifact: Artifact) -> str:
     if not version.startswith(f'{artifact.target.python}.'):
         raise Failure(f'{artifact.path.name} ran under Python {version}')
     return version
-
-
-@contextlib.contextmanager
-def engine() -> Generator[pathlib.Path]:
-    """Path of a `juju` command of a minijuju that ends with the context."""
-    with tempfile.TemporaryDirectory(prefix='pack-') as name:
-        home = pathlib.Path(name)
-        path = os.pathsep.join([str(MINIJUJU), os.environ.get('PYTHONPATH', '')])
-        minijuju = [sys.executable, '-m', 'minijuju']
-        kept = {**os.environ, 'PYTHONPATH': path}
-        install = [*minijuju, 'install', '--into', name, '--home', str(home / 'home')]
-        subprocess.run(install, check=True, stdout=subprocess.DEVNULL, env=kept)
-        try:
-            yield home / 'juju'
-        finally:
-            stop = [*minijuju, 'stop', '--home', str(home / 'home')]
-            subprocess.run(stop, check=True, stdout=subprocess.DEVNULL, env=kept)

@@ -245,8 +245,8 @@ def complaints(tree: Tree) -> list[str]:
     return [text for rule in RULES for text in rule(tree)]
 
 
-def check(tree: Tree) -> None:
-    """Raise Failure with the first complaints when a rule is broken."""
+def check(tree: Tree, what: str) -> None:
+    """Raise Failure with the first complaints when a rule is broken, after what the tree is."""
     if found := complaints(tree):
         more = f' (and {len(found) - 3} more)' if len(found) > 3 else ''
-        raise Failure('; '.join(found[:3]) + more)
+        raise Failure(f'{what}: {"; ".join(found[:3])}{more}')

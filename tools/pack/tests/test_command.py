@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .. import archive, assemble, cache, command, metadata, parts, target
+from .. import archive, assemble, command, parts, target
 from ..failure import Failure
 from . import trial
 
@@ -210,107 +210,6 @@ def test_stage_writes_what_the_nil_part_installs(
         'src',
         'venv',
     }
-
-
-def build(charm: pathlib.Path, tmp_path: pathlib.Path) -> assemble.Artifact:
-    return assemble.build(charm, target.host(), tmp_path / 'dist', cache_folder=tmp_path / 'cache')
-
-
-def cached(tmp_path: pathlib.Path) -> set[str]:
-    return {path.name for path in (tmp_path / 'cache').iterdir()}
-
-
-def test_an_artifact_is_taken_from_the_cache_as_long_as_nothing_changes(
-    charm: pathlib.Path, tmp_path: pathlib.Path
-) -> None:
-    cold = assemble.build(charm, target.host(), tmp_path / 'cold')
-    first = build(charm, tmp_path)
-    kept = cached(tmp_path)
-    first.path.unlink()
-
-    second = build(charm, tmp_path)
-
-    assert second.seconds < first.seconds
-    assert (second.sha256, second.byte_code) == (cold.sha256, cold.byte_code)
-    assert second.sha256 == first.sha256
-    assert cached(tmp_path) == kept
-
-
-@pytest.mark.parametrize(
-    'name',
-    [
-        FILE,
-        'requirements.lock',
-        'pyproject.toml',
-        'README.md',
-        'src/names.py',
-        'templates/a.txt',
-        '../../local/src/local_library/__init__.py',
-        '../../local/pyproject.toml',
-    ],
-)
-def test_every_input_is_in_the_key(name: str, charm: pathlib.Path) -> None:
-    before = cache.key(metadata.load(charm), target.host(), {}, 0)
-
-    with (charm / name).open('a', encoding='utf-8') as file:
-        file.write('\n# changed\n')
-
-    assert cache.key(metadata.load(charm), target.host(), {}, 0) != before
-
-
-def test_the_target_and_the_time_are_in_the_key(charm: pathlib.Path) -> None:
-    loaded = metadata.load(charm)
-    amd64, arm64 = (target.named('ubuntu@24.04', name) for name in ('amd64', 'arm64'))
-
-    keys = {
-        cache.key(loaded, amd64, {}, 0),
-        cache.key(loaded, arm64, {}, 0),
-        cache.key(loaded, amd64, {}, 1),
-    }
-
-    assert len(keys) == 3
-
-
-def test_an_older_artifact_leaves_the_cache(charm: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    build(charm, tmp_path)
-    old = cached(tmp_path)
-    trial.write(charm / 'README.md', '# Changed\n')
-
-    packed = build(charm, tmp_path)
-
-    assert len(cached(tmp_path)) == 1
-    assert not cached(tmp_path) & old
-    with zipfile.ZipFile(packed.path) as archive:
-        assert archive.read('README.md') == b'# Changed\n'
-
-
-def test_runs_at_the_same_time_leave_one_whole_artifact(
-    charm: pathlib.Path, tmp_path: pathlib.Path
-) -> None:
-    running = [
-        subprocess.Popen(
-            [
-                sys.executable,
-                PACK,
-                charm,
-                '--base',
-                'host',
-                '--no-run',
-                '--into',
-                tmp_path / 'dist',
-                '--cache',
-                tmp_path / 'c',
-            ],
-            stdout=subprocess.DEVNULL,
-        )
-        for _ in range(3)
-    ]
-
-    assert [process.wait() for process in running] == [0, 0, 0]
-    (path,) = (tmp_path / 'dist').iterdir()
-    with zipfile.ZipFile(path) as archive:
-        assert archive.testzip() is None
-    assert len(list((tmp_path / 'c').iterdir())) == 1
 
 
 def test_a_charm_of_the_repository_is_found_by_name(charm: pathlib.Path) -> None:

@@ -175,10 +175,10 @@ def test_a_tree_for_one_architecture_is_refused_for_another(
     packed = assemble.build(charm, arm64, tmp_path / 'dist')
     root = trial.unpack(packed.path, tmp_path / 'unit')
 
-    verify.check(verify.Tree(root, arm64, byte_code=packed.byte_code))
+    verify.check(verify.Tree(root, arm64, byte_code=packed.byte_code), 'tiny')
 
     with pytest.raises(Failure, match='is not for amd64'):
-        verify.check(verify.Tree(root, amd64, byte_code=packed.byte_code))
+        verify.check(verify.Tree(root, amd64, byte_code=packed.byte_code), 'tiny')
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_many_complaints_are_cut(unpacked: pathlib.Path) -> None:
         (unpacked / f'tool{number}').write_bytes(elf(OTHER))
 
     with pytest.raises(Failure, match=r'and 2 more') as raised:
-        verify.check(verify.Tree(unpacked, target.host(), byte_code=True))
+        verify.check(verify.Tree(unpacked, target.host(), byte_code=True), 'tiny')
 
     assert '\n' not in str(raised.value)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from minijuju.document import to_json
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -135,6 +137,18 @@ def _value(flag: Flag, spelling: str, given: str | None, rest: Iterator[str]) ->
     if given not in _TRUE | _FALSE:
         raise Refused(f'invalid boolean value "{given}" for option {spelling}', code=2)
     return given
+
+
+def refuse_excess(arguments: Arguments, most: int | None) -> None:
+    """Refuse more positional arguments than a command takes; None is any number.
+
+    Raises:
+        Refused: there are more (exit code 2).
+    """
+    extra = () if most is None else arguments.positional[most:]
+    if extra:
+        listed = ' '.join(map(to_json, extra))
+        raise Refused(f'unrecognized args: [{listed}]', code=2)
 
 
 def switch(value: str) -> bool | None:

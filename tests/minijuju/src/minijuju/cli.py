@@ -10,9 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from minijuju.arguments import Arguments, Flag, Refused, flags, parse
+from minijuju.arguments import Arguments, Flag, Refused, flags, parse, refuse_excess
 from minijuju.command import Command, check_controller
-from minijuju.document import to_json
 from minijuju.hooktools import Reply
 
 if TYPE_CHECKING:
@@ -47,10 +46,7 @@ class _Subcommand:
 
     def parse(self, words: list[str]) -> Arguments:
         arguments = parse(words, self.known, interspersed=self.interspersed)
-        extra = () if self.most is None else arguments.positional[self.most :]
-        if extra:
-            listed = ' '.join(map(to_json, extra))
-            raise Refused(f'unrecognized args: [{listed}]', code=2)
+        refuse_excess(arguments, self.most)
         if controller := arguments.value('controller'):
             check_controller(controller)
         return arguments

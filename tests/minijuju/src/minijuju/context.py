@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 BAG_LIMIT = 16 * 1024 * 1024
 STATE_LIMIT = 2 * 1024 * 1024
 DENIED = 'permission denied'
+UNWRITABLE = 'cannot write relation settings'
 
 
 @dataclass
@@ -111,7 +112,7 @@ class HookContext:
             Refused: the unit is not the leader and means the application's bag.
         """
         if app and not self.is_leader:
-            raise Refused('cannot write relation settings')
+            raise Refused(UNWRITABLE)
         edits = self.app_edits if app else self.unit_edits
         edits.setdefault(relation.id, {}).update(changes)
 
@@ -150,7 +151,7 @@ class HookContext:
 
     def _problem(self) -> str:
         if any(self.app_edits.values()) and not self.is_leader:
-            return 'cannot write relation settings'
+            return UNWRITABLE
         for edits, subject in (
             (self.unit_edits, self.unit.name),
             (self.app_edits, self.unit.app),

@@ -7,7 +7,6 @@ The tools themselves are in the modules ``tools_*``.
 from __future__ import annotations
 
 import importlib
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import yaml
 
-from minijuju.arguments import Arguments, Flag, Refused, flags, parse
+from minijuju.arguments import Arguments, Flag, Refused, flags, parse, refuse_excess
 from minijuju.document import dump, sequence, to_json
 from minijuju.operations import RelationHook
 
@@ -95,6 +94,15 @@ class Call:
             found[key] = value
         return found
 
+    def changes(self) -> dict[str, str]:
+        """Return the ``k=v`` arguments over the mapping of ``--file``.
+
+        Raises:
+            Refused: one of both is not as it has to be.
+        """
+        given = self.key_values()
+        return self.file_values() | given
+
     def relation(self) -> Relation:
         """Return the relation of ``-r``, or else the one that the hook is about.
 
@@ -144,10 +152,7 @@ class _Tool:
             wrong = f'invalid value "{style}" for option --format: unknown format "{style}"'
             raise Refused(wrong, code=2)
         call.relation_or_none()
-        extra = () if self.most is None else call.positional[self.most :]
-        if extra:
-            listed = ' '.join(json.dumps(word, ensure_ascii=False) for word in extra)
-            raise Refused(f'unrecognized args: [{listed}]', code=2)
+        refuse_excess(call.arguments, self.most)
 
 
 TOOLS: dict[str, _Tool] = {}

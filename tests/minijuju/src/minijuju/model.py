@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from minijuju.secret import Secret
 
 
+NOT_LEADER = 'this unit is not the leader'
+"""What a unit is told that asks for what leaders may do."""
 HISTORY_LIMIT = 200
 """Statuses of a unit that are remembered."""
 
@@ -276,3 +278,8 @@ class Model:
         """Say whether the unit leads its application."""
         app = self.apps.get(unit.app)
         return app is not None and app.leader == unit.name
+
+    def manages(self, unit: Unit, secret: Secret) -> bool:
+        """Say whether the unit manages a secret: its own, or as leader its application's."""
+        of_app = secret.owner.kind == 'application'
+        return secret.owned_by(unit.name) and (not of_app or self.is_leader(unit))

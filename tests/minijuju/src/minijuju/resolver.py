@@ -105,9 +105,7 @@ def _leadership(model: Model, unit: Unit) -> Op | None:
 def _handled(model: Model, unit: Unit) -> Iterator[Secret]:
     """Yield the secrets whose owner's events go to this unit."""
     for _, secret in sorted(model.secrets.items()):
-        of_unit = secret.owner.kind == 'unit' and secret.owner.name == unit.name
-        of_app = secret.owner.kind == 'application' and secret.owner.name == unit.app
-        if of_unit or (of_app and model.is_leader(unit)):
+        if model.manages(unit, secret):
             yield secret
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from minijuju.model import NOT_LEADER
 from minijuju.secret import Grant, Owner, Secret, checksum
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class SecretEdits:
         leader = model.is_leader(unit)
         for owner, _ in self.created.values():
             if owner.kind == 'application' and not leader:
-                return 'this unit is not the leader'
+                return NOT_LEADER
         for number in {*self.updated, *self.deleted, *self.granted, *self.revoked}:
             if number in self.created:
                 continue
@@ -100,7 +101,7 @@ class SecretEdits:
             if secret is None or not secret.owned_by(unit.name):
                 return f'secret "{number}" not found'
             if secret.owner.kind == 'application' and not leader:
-                return 'this unit is not the leader'
+                return NOT_LEADER
         return self._label_problem(model)
 
     def commit(self, model: Model, unit: Unit, now: datetime) -> None:

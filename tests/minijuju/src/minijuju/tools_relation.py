@@ -64,9 +64,7 @@ def _subject(call: Call) -> str:
 
 @tool('relation-set', 'app', 'file=', 'format=', *RELATION, most=None)
 def _relation_set(call: Call) -> None:
-    relation, given = call.relation(), call.key_values()
-    changes = call.file_values() | given
-    call.context.write_bag(relation, changes, app=call.arguments.on('app'))
+    call.context.write_bag(call.relation(), call.changes(), app=call.arguments.on('app'))
 
 
 @tool('relation-model-get', *RELATION, style='smart')

@@ -11,6 +11,7 @@ from minijuju.arguments import Refused
 from minijuju.charm import APP_NAME
 from minijuju.clock import go_duration, parse_moment
 from minijuju.hooktools import RELATION, Call, tool
+from minijuju.model import NOT_LEADER
 from minijuju.secret import (
     CONTENT_LIMIT,
     ROTATION,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from minijuju.context import HookContext
 
 _DEFINING = ('description=', 'expire=', 'file=', 'label=', 'owner=', 'rotate=')
-_NOT_LEADER = 'this unit is not the leader'
 
 
 @tool('secret-add', *_DEFINING, most=None)
@@ -44,7 +44,7 @@ def _secret_add(call: Call) -> str:
     if update.content is None:
         raise Refused('empty secret value not valid')
     if kind == 'application' and not context.is_leader:
-        raise Refused(_NOT_LEADER)
+        raise Refused(NOT_LEADER)
     owner = Owner('application', unit.app) if kind == 'application' else Owner('unit', unit.name)
     _check_label(context, owner, update.label, '')
     number = new_id()
@@ -141,7 +141,7 @@ def _managed_by_leader(context: HookContext, number: str) -> Secret | None:
     if secret is None or not secret.owned_by(context.unit.name):
         return None
     if secret.owner.kind == 'application' and not context.is_leader:
-        raise Refused(_NOT_LEADER)
+        raise Refused(NOT_LEADER)
     return secret
 
 

@@ -63,7 +63,7 @@ def _content(call: Call) -> dict[str, str]:
         raise Refused(f'secret "{number}" not found')
     if not secret.readable_by(context.unit.name):
         raise Refused(DENIED)
-    if label and _manages(context, secret):
+    if label and context.model.manages(context.unit, secret):
         if label != _current(context, secret).label:
             context.secrets.update(number, Update(label=label))
         label = ''
@@ -120,12 +120,6 @@ def _labelled(context: HookContext, label: str) -> str:
     raise Refused(f'consumer label "{label}" not found')
 
 
-def _manages(context: HookContext, secret: Secret) -> bool:
-    if secret.owner.kind == 'application':
-        return secret.owner.name == context.unit.app and context.is_leader
-    return secret.owner.kind == 'unit' and secret.owner.name == context.unit.name
-
-
 def _current(context: HookContext, secret: Secret) -> Update:
     """Return the secret's facts with this hook's pending changes."""
     latest = secret.latest
@@ -146,7 +140,7 @@ def _managed(context: HookContext) -> dict[str, dict[str, object]]:
     found: dict[str, dict[str, object]] = {}
     for number, secret in context.model.secrets.items():
         deleted = context.secrets.deleted.get(number)
-        if _manages(context, secret) and deleted != set():
+        if context.model.manages(context.unit, secret) and deleted != set():
             info = _info(_current(context, secret), secret.owner.kind, secret.newest)
             if secret.rotates is not None:
                 info['rotates'] = rfc3339(secret.rotates)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from minijuju.arguments import Refused
 from minijuju.clock import rfc3339
 from minijuju.hooktools import Call, Output, tool
-from minijuju.model import Status, Unit
+from minijuju.model import NOT_LEADER, Status, Unit
 from minijuju.operations import RelationHook
 from minijuju.port import Port, parse_port
 from minijuju.status import application_status
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _SETTABLE = ('maintenance', 'blocked', 'waiting', 'active')
-_NOT_LEADER = 'this unit is not the leader'
 _LEVELS = {
     **{name: name for name in ('TRACE', 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')},
     'WARN': 'WARNING',
@@ -57,7 +56,7 @@ def _status_set(call: Call) -> None:
     elif context.is_leader:
         context.model.apps[context.unit.app].status = Status(current, message, context.now())
     else:
-        raise Refused(_NOT_LEADER)
+        raise Refused(NOT_LEADER)
 
 
 @tool('status-get', 'application', 'include-data', style='smart')
@@ -68,7 +67,7 @@ def _status_get(call: Call) -> Output:
         status = context.unit.workload
         return Output(status.current if alone else _status_data(status, data=data))
     if not context.is_leader:
-        raise Refused(f'finding application status: {_NOT_LEADER}')
+        raise Refused(f'finding application status: {NOT_LEADER}')
     app = context.model.apps[context.unit.app]
     status = application_status(app)
     if alone:
@@ -149,8 +148,7 @@ def _state_get(call: Call) -> Output:
 
 @tool('state-set', 'file=', most=None)
 def _state_set(call: Call) -> None:
-    given = call.key_values()
-    for key, value in (call.file_values() | given).items():
+    for key, value in call.changes().items():
         if len(key.encode()) > STATE_KEY_LIMIT:
             raise Refused(f'max allowed key length ({STATE_KEY_LIMIT}) exceeded')
         if len(value.encode()) > STATE_VALUE_LIMIT:

@@ -1,13 +1,20 @@
-"""For end-to-end tests: a provider and a requirer to try things on, and watching processes."""
+"""For end-to-end tests: an engine, a provider and a requirer on it, and watching processes."""
 
 from __future__ import annotations
 
 import os
 import re
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from minijuju import daemon
+from minijuju.install import Options, default_jobs, install
 from minijuju.testing import pack_charm
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 _ACTIONS = """
 greet:
@@ -88,6 +95,15 @@ def requirer(folder: Path, name: str = 'req', **scripts: str) -> Path:
         metadata={'name': name, 'requires': {'needs': {'interface': 'tls'}}},
         scripts={**_REQUIRER, **{key.replace('_', '-'): text for key, text in scripts.items()}},
     )
+
+
+@contextmanager
+def engine(folder: Path) -> Generator[Path]:
+    """Path of a ``juju`` of a minijuju of its own; all that it starts ends with the context."""
+    try:
+        yield install(folder / 'bin', folder / 'home', Options(default_jobs(), 1.0))
+    finally:
+        daemon.stop(folder / 'home')
 
 
 def hooks_in(log: str, unit: str) -> list[str]:
