@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 from collections.abc import Callable, Iterator
 
 import jubilant
@@ -28,6 +29,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         '--base',
         help='base of the packed charms; default: this machine for minijuju, else ubuntu@24.04',
+    )
+    parser.addoption(
+        '--artifacts',
+        type=pathlib.Path,
+        metavar='FOLDER',
+        help='deploy the artifacts of a folder, and pack none; default: pack what has changed',
     )
 
 
@@ -88,16 +95,22 @@ def settle(juju: jubilant.Juju, idle: Wait) -> Wait:
 def artifact(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], pathlib.Path]:
-    """Packs a charm of this repository by its folder and gives the artifact's path."""
+    """Gives the path of a charm's artifact by the charm's folder, packed if none was handed in."""
     base = request.config.getoption('--base')
     if base is None:
         base = 'host' if request.config.getoption('--engine') == 'minijuju' else 'ubuntu@24.04'
+    target = pack.named(base)
+    given = request.config.getoption('--artifacts')
     into = tmp_path_factory.mktemp('artifacts')
     # One time for all commits, so that an unchanged charm is taken from the cache.
     os.environ.setdefault('SOURCE_DATE_EPOCH', '1700000000')
 
-    def build(folder: str) -> pathlib.Path:
-        cache = ROOT / '.tox' / 'artifacts'
-        return pack.build(ROOT / folder, pack.named(base), into, cache_folder=cache).path
+    def find(folder: str) -> pathlib.Path:
+        if given is None:
+            cache = ROOT / '.tox' / 'artifacts'
+            return pack.build(ROOT / folder, target, into, cache_folder=cache).path
+        # In a folder of its own: the commands of a README take whatever artifacts they find.
+        name = f'{pathlib.PurePath(folder).name}_{target.label}.charm'
+        return pathlib.Path(shutil.copy(given / name, into / name))
 
-    return build
+    return find

@@ -89,7 +89,7 @@ def test_rotated_key_is_nowhere_and_every_unit_has_a_certificate_of_the_new_ca(
     trusted = {old}
     assert _trusted(juju, 'web/0') == trusted
 
-    for count in range(1, 4):
+    for count in range(1, 3):
         task = juju.run(f'{PROVIDER}/leader', 'rotate-private-key')
         settle()
 
@@ -117,6 +117,8 @@ def test_rotated_key_is_nowhere_and_every_unit_has_a_certificate_of_the_new_ca(
 def test_next_leader_issues_with_the_same_ca(
     juju: jubilant.Juju, settle: Wait, idle: Wait
 ) -> None:
+    if juju.status().model.type == 'caas':
+        pytest.skip('on Kubernetes the last unit goes first, and the leader is another')
     for left in (2, 1):
         [leader] = [name for name, leads in _units(juju).items() if leads]
         ca = _ca(juju, leader)

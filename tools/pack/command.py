@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import json
 import os
 import pathlib
 import sys
@@ -73,6 +74,10 @@ def parser() -> argparse.ArgumentParser:
         '--finish', action='store_true',
         help='the arguments are artifacts of charmcraft: check and normalise them',
     )  # fmt: skip
+    other.add_argument(
+        '--list', action='store_true',
+        help='pack nothing; print the artifacts that there are to pack, as a JSON list of objects',
+    )  # fmt: skip
     return made
 
 
@@ -80,6 +85,9 @@ def run(options: argparse.Namespace) -> int:
     """Stage, finish or pack. Raises Failure."""
     if options.stage:
         stage(options)
+        return 0
+    if options.list:
+        print(json.dumps([entry(charm, target) for charm, target in chosen(options)]))
         return 0
     print(ROW.format(*HEADER), flush=True)
     if options.finish:
@@ -110,10 +118,7 @@ def finished(path: pathlib.Path, into: pathlib.Path) -> Artifact:
 
 def pack(options: argparse.Namespace) -> list[Artifact]:
     """Pack, one thread per processor, then run; results are printed in the order asked for."""
-    folders = [find(name) for name in options.charms] or sorted(
-        path.parent for path in (ROOT / 'charms').glob('*/charmcraft.yaml')
-    )
-    jobs = [(folder, target) for folder in folders for target in targets(folder, options)]
+    jobs = chosen(options)
     if options.engine == 'charmcraft':
         if options.source:
             raise Failure('--source goes with the engine uv')
@@ -131,6 +136,24 @@ def pack(options: argparse.Namespace) -> list[Artifact]:
         words = f'{found.status} on Python {found.python}' if found else 'not run'
         print(row(artifact, words), flush=True)
     return artifacts
+
+
+def chosen(options: argparse.Namespace) -> list[tuple[pathlib.Path, Target]]:
+    """Folder of a charm and target of each artifact that is asked for."""
+    folders = [find(name) for name in options.charms] or sorted(
+        path.parent for path in (ROOT / 'charms').glob('*/charmcraft.yaml')
+    )
+    return [(folder, target) for folder in folders for target in targets(folder, options)]
+
+
+def entry(folder: pathlib.Path, target: Target) -> dict[str, str]:
+    """One artifact to pack, as a row of a build's matrix."""
+    return {
+        'charm': metadata.load(folder).name,
+        'folder': os.path.relpath(folder, ROOT),
+        'base': target.base,
+        'architecture': target.architecture,
+    }
 
 
 def builder(options: argparse.Namespace) -> Callable[[pathlib.Path, Target], Artifact]:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from .. import assemble, target
+from .. import assemble, charmcraft, target
+from ..failure import Failure
 from . import trial
 
 if TYPE_CHECKING:
@@ -23,3 +25,19 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> assemble.Artifact:
     """The small charm, packed for this machine."""
     folder = tmp_path_factory.mktemp('session')
     return assemble.build(trial.repository(folder), target.host(), folder / 'dist')
+
+
+@pytest.fixture(scope='session')
+def base() -> target.Target:
+    """A base that charmcraft can pack for here."""
+    found = [target.named(f'ubuntu@{channel}') for channel in target.UBUNTU]
+    usable = [one for one in found if not charmcraft.obstacle(one)]
+    reason = '; '.join(charmcraft.obstacle(one) for one in found)
+    try:
+        charmcraft.apt_modules()
+    except Failure as failure:
+        usable, reason = [], str(failure)
+    if not usable and 'CI' not in os.environ:
+        pytest.skip(reason)
+    assert usable, reason
+    return usable[-1]
