@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -35,6 +36,24 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     assert '| units | 3 | cold |' in done.stdout
     return json.loads(figures.read_text(encoding='utf-8'))
+
+
+@pytest.fixture(scope='module')
+def overhead(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    """What is printed of minijuju's overhead with one requirer, and all figures of that run."""
+    figures = tmp_path_factory.mktemp('overhead') / 'figures.json'
+    program = str(ROOT / 'benchmarks/overhead.py')
+
+    done = subprocess.run(
+        [sys.executable, program, '--units', '1', '--json', str(figures)],
+        env={**os.environ, 'PYTHONPATH': f'{ROOT}/tools:{ROOT}/tests/minijuju/src'},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    return done.stdout, json.loads(figures.read_text(encoding='utf-8'))
 
 
 def rows(document: dict[str, Any], phase: str) -> list[Row]:
@@ -113,3 +132,37 @@ def test_hook_with_nothing_to_do_imports_nothing_slow(document: dict[str, Any]) 
 def test_what_slow_imports_are_is_noticed(document: dict[str, Any]) -> None:
     """The library's provider has some, so an empty list means something."""
     assert all('cryptography' in row['sides']['library']['loaded'] for row in document['idle'])
+
+
+def test_overhead_counts_every_dispatch(overhead: tuple[str, dict[str, Any]]) -> None:
+    printed, document = overhead
+
+    counts = {row['what']: row['dispatches'] for row in document['rows']}
+
+    assert counts['all'] == len(document['dispatches']) > 20
+    assert counts['all'] == counts['install'] + counts['other hooks'] + counts['actions']
+    assert (counts['install'], counts['actions']) == (2, 2)
+    assert f'| all | {counts["all"]} |' in printed
+
+
+def test_overhead_is_that_of_a_certificate_issued_and_issued_again(
+    overhead: tuple[str, dict[str, Any]],
+) -> None:
+    names = [one['name'] for one in overhead[1]['dispatches']]
+
+    assert names[0] == 'install'
+    assert names.count('certificates-relation-changed') >= 4
+    assert {'config-changed', 'secret-changed'} <= {*names}
+    assert sorted(names[-2:]) == ['check', 'get-ca-certificate']
+
+
+def test_overhead_counts_hook_tools_of_every_dispatch(
+    overhead: tuple[str, dict[str, Any]],
+) -> None:
+    printed, document = overhead
+
+    calls = [len(one['tools']) for one in document['dispatches']]
+
+    assert all(calls)
+    assert document['tools']['calls'] == sum(calls)
+    assert f'| {sum(calls)} |' in printed
