@@ -233,6 +233,30 @@ def test_a_refusal_with_a_time_is_not_final(csr: str, clock: Clock):
     assert _record(result, csr).retry_at == int((clock() + HOUR).timestamp())
 
 
+def test_a_refusal_that_may_pass_is_tried_again_at_growing_intervals(csr: str, clock: Clock):
+    outcome = Rejected(ErrorCode.OTHER, 'no TXT record', transient=True)
+    book, waits = Ledger(), list[int]()
+
+    for _ in range(4):
+        result = _run(Script(clock, {csr: outcome}), clock, csr, book=book)
+        book = result.book
+        waits.append(_record(result, csr).retry_at - int(clock().timestamp()))
+        clock.now += datetime.timedelta(seconds=waits[-1])
+
+    assert waits == [60 * minutes for minutes in ledger.BACKOFF[:4]]
+    assert [refusal.code for refusal in result.answers[1].refusals] == [999]
+
+
+def test_a_refusal_that_may_pass_waits_as_long_as_the_backend_says(csr: str, clock: Clock):
+    outcome = Rejected(
+        ErrorCode.SERVER_NOT_AVAILABLE, 'limit', transient=True, retry_at=clock() + HOUR
+    )
+
+    result = _run(Script(clock, {csr: outcome}), clock, csr)
+
+    assert _record(result, csr).retry_at == int((clock() + HOUR).timestamp())
+
+
 def test_a_request_that_breaks_a_rule_is_refused_without_asking(make_request: Make, clock: Clock):
     bad = make_request('a b')
 
@@ -698,6 +722,14 @@ class TestWhatTheOperatorMustMend:
         assert first.answers[1] == Answers(entries)
         assert first.summary.blocked == waits.summary.blocked == 'mount pki: permission denied'
         assert mended.summary.blocked == ''
+
+    def test_requirers_are_told_nothing(self, csr: str, other: str, clock: Clock):
+        outcome = Unavailable('the token is wrong', blocked=True)
+
+        result = _run(Script(clock, {csr: outcome}), clock, csr, other)
+
+        assert result.answers[1] == Answers()
+        assert (result.summary.pending, result.summary.blocked) == (2, 'the token is wrong')
 
 
 class Revoking(Script):

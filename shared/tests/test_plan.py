@@ -717,3 +717,31 @@ def _assert_one_decision_each(
     leaves = {one.csr for one in relation.submissions if not one.is_ca}
     beside = sum(one.is_ca and one.csr in leaves for one in relation.submissions)
     assert len(decisions) == len(relation.complaints) + len(wanted) + beside + len(withdrawn)
+
+
+def test_a_request_says_what_it_replaces_and_who_wants_it(
+    csr: str, entry: Entry, record: Record, now: datetime.datetime
+):
+    book = _book(csr, record)
+    key = ledger.key(1, csr, False)
+
+    [new] = plan([_relation(csr)], Ledger(), AUTHORITY, now)
+    [due] = plan(
+        [_relation(csr, entries=(entry,))],
+        _book(csr, dataclasses.replace(record, renew_at=1)),
+        AUTHORITY,
+        now,
+    )
+    orders = Orders(revoke=frozenset({key}))
+    [revoked] = plan([_relation(csr, entries=(entry,))], book, AUTHORITY, now, orders)
+    failed = ledger.failed(Record(), 'limit', 'settings', now)
+    orders = Orders(retry=frozenset({key}))
+    [retried] = plan([_relation(csr)], _book(csr, failed), AUTHORITY, now, orders)
+
+    found = [one.request for one in (new, due, revoked, retried) if isinstance(one, Ask)]
+    assert [(one.replaces, one.ordered) for one in found] == [
+        ('', False),
+        (entry.certificate, False),
+        (entry.certificate, True),
+        ('', True),
+    ]

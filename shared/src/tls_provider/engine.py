@@ -147,6 +147,8 @@ class Engine:
                 return dataclasses.replace(answer, record=record, refusal=None)
             case Rejected():
                 retry_at = _seconds(outcome.retry_at, ledger.NEVER)
+                if outcome.transient:
+                    retry_at = max(self._later(answer.record), _seconds(outcome.retry_at, 0))
                 record = self._failed(answer.record, outcome.message, retry_at)
                 return self._deny(answer, request.csr.pem, outcome.code, outcome, record)
             case Unavailable():
@@ -194,8 +196,13 @@ class Engine:
         record = self._failed(answer.record, outcome.message, retry_at, blocked=outcome.blocked)
         if not asked:
             record = dataclasses.replace(record, attempts=attempts)
+        if outcome.blocked:
+            return dataclasses.replace(self._without_stale_refusal(answer), record=record)
         code = ErrorCode.SERVER_NOT_AVAILABLE
         return self._deny(answer, request.csr.pem, code, outcome, record)
+
+    def _later(self, record: Record) -> int:
+        return int(self.clock().timestamp()) + ledger.backoff(record.attempts)
 
     def _without_stale_refusal(self, answer: Answer) -> Answer:
         """A refusal under other settings does not stand only because the backend is broken."""

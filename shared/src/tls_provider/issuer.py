@@ -73,6 +73,11 @@ class Request:
     """The requirer asks for a CA certificate. What the CSR itself says of this is ignored."""
     requirer: str
     """`kafka/0` for a unit's request, `kafka` for an application's."""
+    replaces: str = ''
+    """PEM of the certificate that is published for this request now: another one is wanted. Empty
+    where there is none."""
+    ordered: bool = False
+    """The operator wants it now, by an action: a backend that holds back repetitions does not."""
 
     @property
     def application(self) -> str:
@@ -102,7 +107,8 @@ class Pending:
 class Rejected:
     """The request will not be served as it is; published in `request_errors`.
 
-    Final until the request or the settings change, unless `retry_at` is given.
+    Final until the request or the settings change, unless `retry_at` is given or `transient` is
+    true.
     """
 
     code: ErrorCode
@@ -111,6 +117,8 @@ class Rejected:
     reason: str = ''
     """The backend's own word for it, if it has one."""
     retry_at: datetime.datetime | None = None
+    transient: bool = False
+    """It may pass by itself: tried again at growing intervals, never before `retry_at`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +129,8 @@ class Unavailable:
     reason: str = ''
     retry_at: datetime.datetime | None = None
     blocked: bool = False
-    """It does not pass by itself: the operator of this application must act."""
+    """It does not pass by itself: the operator of this application must act. Requirers are told
+    nothing, for there is nothing that they could do; their requests wait."""
 
 
 Outcome = Issued | Pending | Rejected | Unavailable

@@ -184,7 +184,8 @@ class _Planner:
                 return Ignore(relation_id, wire.Complaint(submission.owner, message))
             rejected = Rejected(ErrorCode.OTHER, message)
             return Refuse(relation_id, submission.owner, submission.csr, rejected, answer)
-        request = Request(csr, submission.is_ca, submission.owner)
+        replaces = answer.entry.certificate if answer.entry else ''
+        request = Request(csr, submission.is_ca, submission.owner, replaces, ordered)
         flaw = Rejected(ErrorCode.OTHER, submission.flaw) if submission.flaw else None
         if rejected := flaw or policy.judge(request, authority.rules):
             return Refuse(relation_id, submission.owner, submission.csr, rejected, answer)
