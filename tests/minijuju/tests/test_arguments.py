@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from minijuju.arguments import Refused, flags, parse
+from minijuju.arguments import Refused, flags, key_values, parse
 
 KNOWN = flags(('n|num-units=', 'm|model=', 'force', 'y|no-prompt', 'app', '!to='))
 
@@ -88,5 +88,26 @@ def test_letters_may_share_a_dash():
 def test_what_is_wrong_is_refused_as_usage(words: list[str], text: str):
     with pytest.raises(Refused, match=text) as refused:
         parse(words, KNOWN)
+
+    assert refused.value.code == 2
+
+
+def test_words_of_hook_tools_are_trimmed_and_those_of_juju_are_not():
+    assert key_values([' a = b=c ', 'd='], trim=True) == {'a': 'b=c', 'd': ''}
+    assert key_values(['ca=-----END-----\n', 'd=']) == {'ca': '-----END-----\n', 'd': ''}
+
+
+@pytest.mark.parametrize('trim', [False, True])
+@pytest.mark.parametrize(
+    ('words', 'text'),
+    [
+        (['a=1', 'b=2', 'a=1'], 'key "a" specified more than once'),
+        (['a'], 'expected "key=value", got "a"'),
+        (['=a'], 'expected "key=value", got "=a"'),
+    ],
+)
+def test_words_that_are_no_mapping_are_refused(words: list[str], text: str, *, trim: bool):
+    with pytest.raises(Refused, match=text) as refused:
+        key_values(words, trim=trim)
 
     assert refused.value.code == 2

@@ -14,7 +14,7 @@ from minijuju.model import Task
 from minijuju.offers import Twin
 from minijuju.operations import RunTask
 from minijuju.secret import Grant, Observer, Owner, Secret
-from minijuju.testing import Simulation, tool
+from minijuju.testing import MODEL_UUID, Simulation, tool
 
 if TYPE_CHECKING:
     from minijuju.context import HookContext
@@ -269,7 +269,21 @@ def test_an_empty_text_deletes_the_key_for_good(sim: Simulation):
     assert bag.version == version
 
 
-@pytest.mark.parametrize('stdin', ['- a', 'a: {b: c}', 'a: [', '"' + 'x', '[' * 10000])
+# Of aliases that stand for more than memory holds, and of all else that is no flat mapping.
+BAD_FILES = {
+    'a list': '- a',
+    'a mapping in it': 'a: {b: c}',
+    'two documents': 'a: b\n---\nc: d',
+    'an unknown alias': 'a: *b',
+    'a mapping after an alias': 'a: &b c\nd: *b\ne: {}',
+    'aliases': f'a: &a {"x" * 10000}\n' + ''.join(f'k{n}: *a\n' for n in range(1000)),
+    'cut off': 'a: [',
+    'a text cut off': '"x',
+    'deep': '[' * 10000,
+}
+
+
+@pytest.mark.parametrize('stdin', BAD_FILES.values(), ids=BAD_FILES)
 def test_a_file_that_is_no_mapping_of_texts_is_refused(leader: HookContext, stdin: str):
     code, said = call(leader, 'relation-set -r 1 --file -', stdin)
 
@@ -368,7 +382,7 @@ def test_charm_state_keeps_empty_texts_and_forgets_what_is_deleted(
 
 def test_charm_state_over_2_mib_fails_the_commit(sim: Simulation, leader: HookContext):
     for number in range(33):
-        call(leader, f'state-set {number}={"x" * 65536}')
+        call(leader, 'state-set --file -', f'{number}: {"x" * 65536}')
 
     assert leader.commit().startswith('max allowed size (2097152) exceeded')
     assert not sim.unit('a/0').charm_state
@@ -551,4 +565,31 @@ def test_the_model_at_the_other_end_of_a_relation_is_named(sim: Simulation):
     here.twin = Twin(other.model, other.model.relations[1], {'a': 'x', 'b': 'y'})
 
     assert value(sim.context('a/0'), 'relation-model-get -r 1') == {'uuid': 'other'}
-    assert value(sim.context('a/0'), 'relation-model-get -r 0') == {'uuid': 'uuid'}
+    assert value(sim.context('a/0'), 'relation-model-get -r 0') == {'uuid': MODEL_UUID}
+
+
+def test_nulls_and_aliases_in_a_file_are_texts(leader: HookContext):
+    written = 'a: &x b\nc: *x\nd: ~\ne: "~"\nf: !!null x\ng:\nh: !!str null\n? i\n: |\n  j\n'
+
+    call(leader, 'relation-set -r 1 --file -', written)
+
+    bag = value(leader, 'relation-get -r 1 - a/0')
+    assert {key: bag[key] for key in bag if key not in SEEDED} == {
+        'a': 'b',
+        'c': 'b',
+        'e': '~',
+        'h': 'null',
+        'i': 'j\n',
+    }
+
+
+def test_secrets_cannot_be_granted_to_another_model(sim: Simulation):
+    here, other = sim.model.relations[1], Simulation.related()
+    here.twin = Twin(other.model, other.model.relations[1], {'a': 'x', 'b': 'y'})
+    context = sim.context('a/0')
+    _, added = call(context, 'secret-add key=value')
+
+    said = call(context, f'secret-grant -r 1 {added}')
+
+    refusal = 'ERROR minijuju has no secrets across models: b is of another model\n'
+    assert said == (1, refusal)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -262,3 +263,38 @@ def test_a_charm_that_writes_into_its_packages_changes_its_own_only(juju: Juju, 
     shared = [juju.exec(f'cat {package}', unit=f'py/{n}').stdout for n in range(3)]
 
     assert shared == ['spoilt\n', 'clean\n', 'clean\n']
+
+
+@pytest.mark.usefixtures('bystander')
+def test_a_large_file_of_small_keys_holds_nobody_up(juju: Juju, tmp_path: Path):
+    start = """
+seq 1 300000 | sed 's/.*/k&: v/' | relation-set -r "$(relation-ids peers)" --file -
+touch done
+"""
+    juju.deploy(provider(tmp_path, start=start))
+    juju.until(lambda status: 'start' in status.apps['ca'].units['ca/0'].juju_status.message)
+    folder = Path(juju.exec('pwd', machine=1).stdout.strip())
+    waits: list[float] = []
+
+    while not (folder / 'done').exists() and sum(waits) < 20:
+        before = time.monotonic()
+        juju.status()
+        waits.append(time.monotonic() - before)
+
+    assert len(waits) > 5
+    assert max(waits) < 1
+    assert juju.settle().apps['ca'].units['ca/0'].workload_status.current == 'unknown'
+
+
+@pytest.mark.usefixtures('bystander')
+def test_a_pipe_that_nobody_writes_holds_nobody_up(juju: Juju, tmp_path: Path):
+    start = """
+mkfifo pipe
+state-set --file pipe &
+sleep 0.1
+status-set active
+kill $!
+"""
+    juju.deploy(provider(tmp_path, start=start))
+
+    assert juju.settle().apps['ca'].is_active

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from minijuju import outputs, processes
@@ -139,3 +140,14 @@ def test_a_flood_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     note = '[minijuju leaves out what is beyond 3 lines or 10 bytes]'
     assert lines == ['1', '2', '3', note]
     assert text == '1\n2\n3\n4\n5\n\n[minijuju dropped 3883 more bytes]\n'
+
+
+def test_waiting_for_the_end_costs_no_time_of_the_processor(tmp_path: Path):
+    process = start(tmp_path, 'sleep', '0.3')
+    before = time.process_time()
+
+    await_end(process.pid)
+
+    assert time.process_time() - before < 0.1
+    assert end(process) == 0
+    await_end(process.pid)  # which is nobody's by now

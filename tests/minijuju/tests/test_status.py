@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 
 from minijuju.model import Failure, Status, Task
@@ -14,7 +16,7 @@ from minijuju.operations import (
     SecretHook,
 )
 from minijuju.resolver import UPDATE_STATUS
-from minijuju.status import agent_status, application_status, workload_status
+from minijuju.status import agent_status, application_status, status_document, workload_status
 from minijuju.testing import Simulation
 
 WORST_FIRST = ['error', 'blocked', 'maintenance', 'waiting', 'active', 'terminated', 'unknown']
@@ -137,3 +139,13 @@ def test_a_failed_hook_hides_what_the_charm_said(
     assert agent_status(sim.model, unit, sim.now).current == 'idle'
     unit.failure = None
     assert workload_status(unit).message == 'ready'
+
+
+def test_ports_are_sorted_by_protocol_and_number():
+    sim = simulation()
+    sim.unit('a/0').ports = frozenset({'443/tcp', '53/udp', 'icmp', '80/tcp', '8000-8010/tcp'})
+
+    document = cast('Any', status_document(sim.model, [sim.model.apps['a']], sim.now))
+
+    ports = document['applications']['a']['units']['a/0']['open-ports']
+    assert ports == ['icmp', '80/tcp', '443/tcp', '8000-8010/tcp', '53/udp']

@@ -46,6 +46,28 @@ def test_actions_that_fail(juju: Juju, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
+    ('script', 'message', 'stderr'),
+    [
+        ('', 'committing requested changes failed', ''),
+        ('action-fail "no luck"; echo oops >&2', 'no luck', 'oops\n\n'),
+    ],
+)
+def test_an_action_that_cannot_be_committed_fails_in_the_charms_words(
+    juju: Juju, tmp_path: Path, script: str, message: str, stderr: str
+):
+    unknown = 'z' * 20
+    juju.deploy(provider(tmp_path, greet=f'secret-set secret:{unknown} key=value; {script}'))
+    juju.settle()
+
+    with pytest.raises(jubilant.TaskError) as failed:
+        juju.run('ca/0', 'greet')
+
+    task = failed.value.task
+    assert (task.status, task.return_code, task.message) == ('failed', 1, message)
+    assert task.stderr == f'{stderr}secret "{unknown}" not found'
+
+
+@pytest.mark.parametrize(
     ('params', 'text'),
     [
         ({}, '"count" property is missing and required'),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,13 +13,14 @@ from minijuju.hooktools import TOOLS, names
 from minijuju.model import Task
 from minijuju.operations import RunTask
 from minijuju.secret import Owner, Secret
-from minijuju.testing import Simulation, tool
+from minijuju.testing import MODEL_UUID, Simulation, tool
 
 if TYPE_CHECKING:
     from minijuju.context import HookContext
 
 ID = 's' * 20
 """The application's secret ``ca``: key ``key``, content ``one``."""
+OTHERS = f'secret://00000000-0000-0000-0000-000000000000/{ID}'
 
 # What the specification lists. A charm that finds one of them missing would not say why.
 LISTED = {
@@ -91,8 +93,9 @@ ACCEPTED = [
     Accepted('relation-set -r certs:1 --app --file -', stdin='key: value\n'),
     Accepted('relation-set -r 1 key=value=more other='),
     Accepted('relation-set key=value', where='joined'),
-    Accepted('relation-model-get --format=json -r certs:1', '{"uuid":"uuid"}\n'),
-    Accepted('relation-model-get -r 1', 'uuid: uuid\n'),
+    Accepted('relation-set -r 1 "" " key = value "'),
+    Accepted('relation-model-get --format=json -r certs:1', f'{{"uuid":"{MODEL_UUID}"}}\n'),
+    Accepted('relation-model-get -r 1', f'uuid: {MODEL_UUID}\n'),
     Accepted('is-leader --format=json', 'true\n'),
     Accepted('is-leader --format=json', 'false\n', 'follower'),
     Accepted('is-leader', 'True\n'),
@@ -196,7 +199,7 @@ ACCEPTED = [
     Accepted(f'secret-get {ID} --refresh --format=json', '{"key":"one"}\n'),
     Accepted(f'secret-get {ID} --peek --refresh=false --format=json', '{"key":"one"}\n'),
     Accepted(
-        f'secret-get secret://7b5a8a4e-8e4a-4d2e-9a52-5d29a6a2a111/{ID} --format=json',
+        f'secret-get secret://{MODEL_UUID}/{ID} --format=json',
         '{"key":"one"}\n',
         'follower',
     ),
@@ -257,7 +260,7 @@ REFUSED = [
     Refused('relation-set -r certs:99 key=value', 2, GONE.format('certs:99', '-r')),
     Refused('relation-set -r 1 value', 2, 'expected "key=value", got "value"'),
     Refused('relation-set -r 1 =value', 2, 'expected "key=value", got "=value"'),
-    Refused('relation-set -r 1 k=1 k=2', 2, 'key "k" specified more than once'),
+    Refused('relation-set -r 1 k=1 "k =2"', 2, 'key "k" specified more than once'),
     Refused('relation-set -r 1 --file list', 1, 'cannot read --file list: it is not a mapping'),
     Refused('relation-set --app -r 1 k=v', 1, 'cannot write relation settings', 'follower'),
     Refused('relation-set --app -r 0 k=v', 1, 'cannot write relation settings', 'follower'),
@@ -373,11 +376,21 @@ REFUSED = [
         'secret-add key#file=large', 2, 'secret content in file "large" too large: 8193 bytes'
     ),
     Refused('secret-add key#base64=x', 2, 'secret content for key "key" is not base64 of text'),
+    Refused(
+        'secret-add key#file=pipe',
+        2,
+        'reading content for secret key "key": pipe is not a file',
+    ),
     Refused('secret-set', 2, 'missing secret URI'),
     Refused('secret-set secret:x key=v', 2, 'secret URI "secret:x" not valid'),
     Refused(f'secret-set {ID} ab=value', 2, 'key "ab" not valid'),
     Refused(f'secret-set {ID} key=v', 1, 'this unit is not the leader', 'follower'),
     Refused('secret-get', 2, 'require either a secret URI or label'),
+    Refused(
+        f'secret-get {OTHERS}',
+        1,
+        f'minijuju has no secrets across models: "{OTHERS}" is of another model',
+    ),
     Refused('secret-get x', 2, 'secret URI "x" not valid'),
     Refused(f'secret-get https:{ID}', 2, f'secret URI "https:{ID}" not valid'),
     Refused(
@@ -468,6 +481,7 @@ def folder(tmp_path: Path) -> Path:
     }
     for name, content in contents.items():
         (tmp_path / name).write_text(content)
+    os.mkfifo(tmp_path / 'pipe')
     return tmp_path
 
 

@@ -276,7 +276,10 @@ class Agents:
         if code in _INTERRUPTIONS:
             task.message = 'action terminated'
         elif problem:
-            task.message = 'committing requested changes failed'
+            # What the charm says of its failure stays (Juju's finalizeAction).
+            task.return_code = 1
+            task.stderr = f'{task.stderr}\n{problem}' if task.stderr else problem
+            task.message = task.message or 'committing requested changes failed'
         failed = code in _INTERRUPTIONS or problem or context.action_failed
         task.status = 'failed' if failed else 'completed'
         self._log(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from minijuju.document import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 # What Go's strconv.ParseBool takes, and no more.
 _TRUE = {'1', 't', 'T', 'true', 'TRUE', 'True'}
@@ -156,16 +156,24 @@ def switch(value: str) -> bool | None:
     return True if value in _TRUE else False if value in _FALSE else None
 
 
-def key_values(words: tuple[str, ...]) -> dict[str, str]:
+def key_values(words: Iterable[str], *, trim: bool = False) -> dict[str, str]:
     """Return ``k=v`` words as a mapping.
 
+    Hook tools trim keys and values and pass over empty words (``keyvalues.Parse`` of juju/utils);
+    ``juju config`` takes a value as it is, a certificate's last newline too
+    (``cmd/juju/config/config.go``).
+
     Raises:
-        Refused: a word is not of that form (exit code 2).
+        Refused: a word is not of that form, or a key comes twice (exit code 2).
     """
     found: dict[str, str] = {}
-    for word in words:
+    for word in filter(None, words) if trim else words:
         key, equals, value = word.partition('=')
+        if trim:
+            key, value = key.strip(), value.strip()
         if not key or not equals:
             raise Refused(f'expected "key=value", got "{word}"', code=2)
+        if key in found:
+            raise Refused(f'key "{key}" specified more than once', code=2)
         found[key] = value
     return found

@@ -10,6 +10,7 @@ from minijuju.arguments import Refused
 from minijuju.cli import command
 from minijuju.clock import rfc3339
 from minijuju.debug_log import LEVELS
+from minijuju.port import in_order
 from minijuju.status import status_document
 from minijuju.status_table import status_table, table
 
@@ -117,7 +118,7 @@ def _unit(call: Command, unit: Unit) -> dict[str, object]:
     return {
         'workload-version': app.version,
         'machine': str(unit.machine),
-        'opened-ports': sorted(unit.ports),
+        'opened-ports': in_order(unit.ports),
         'public-address': unit.address,
         'charm': f'local:{app.charm.name}-{app.revision}',
         'leader': model.is_leader(unit),

@@ -131,7 +131,9 @@ def _content(call: Command) -> dict[str, str]:
     content: dict[str, str] = {}
     if file := call.arguments.value('file'):
         content = {key: text(value) for key, value in call.yaml_file(file).items()}
-    for key, value in key_values(call.arguments.positional[1:]).items():
+    for word in call.arguments.positional[1:]:
+        # Of a key that comes again the last counts, in Juju as well (core/secrets/data.go).
+        [(key, value)] = key_values([word]).items()
         name, hash_mark, form = key.partition('#')
         content[name] = call.text_file(value) if (hash_mark, form) == ('#', 'file') else value
     problem = next((p for key in content if (p := key_problem(key))), '') or size_problem(content)

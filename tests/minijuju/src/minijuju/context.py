@@ -181,4 +181,8 @@ def _edited(data: dict[str, str], edits: dict[str, str]) -> dict[str, str]:
 
 
 def _size(data: dict[str, str]) -> int:
-    return sum(len(key.encode()) + len(value.encode()) for key, value in data.items())
+    return sum(map(_length, data)) + sum(map(_length, data.values()))
+
+
+def _length(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())

@@ -12,6 +12,14 @@ if TYPE_CHECKING:
 
 _Dumper = getattr(yaml, 'CSafeDumper', yaml.SafeDumper)
 _ALIASED = 100_000  # what aliases may add to a text: parts and characters
+_BEYOND = 'aliases make the text stand for too much'
+_NULLS = {'', '~', 'null', 'Null', 'NULL'}
+_AROUND = (
+    yaml.StreamStartEvent,
+    yaml.DocumentStartEvent,
+    yaml.DocumentEndEvent,
+    yaml.StreamEndEvent,
+)
 
 
 # A safe loader that leaves dates as texts, as the YAML of Juju does.
@@ -38,7 +46,7 @@ def load(text: str) -> object:
     except (ValueError, RecursionError) as error:  # numbers of too many digits, deep nesting
         raise yaml.YAMLError(str(error)) from error
     if _outgrows(value, 2 * len(text) + _ALIASED):
-        raise yaml.YAMLError('aliases make the text stand for too much')
+        raise yaml.YAMLError(_BEYOND)
     return value
 
 
@@ -60,6 +68,55 @@ def _outgrows(value: object, limit: int) -> bool:
         elif isinstance(part, list | tuple | set):
             parts.extend(cast('Iterable[object]', part))
     return size > limit
+
+
+def scalars(text: str) -> dict[str, str]:
+    """Return the YAML mapping of scalars to scalars in a text, each as it is written.
+
+    ``1.10`` and ``yes`` stay what they are; a null value is the empty text. It looks at one event
+    at a time, as a tree of 16 MiB of small keys takes more than a gigabyte.
+
+    Raises:
+        ValueError: it is something else.
+        yaml.YAMLError: it is not YAML, or its aliases stand for more than they should.
+    """
+    events = (e for e in yaml.parse(text, Loader=_Loader) if not isinstance(e, _AROUND))
+    first = next(events, None)
+    if first is None:
+        return {}
+    if not isinstance(first, yaml.MappingStartEvent):
+        raise ValueError('it is not a mapping')
+    found: dict[str, str] = {}
+    anchored: dict[str, yaml.ScalarEvent] = {}
+    room = 2 * len(text) + _ALIASED
+    while not isinstance(event := next(events), yaml.MappingEndEvent):
+        pair = [_scalar(event, anchored), _scalar(next(events), anchored)]
+        room -= sum(len(part.value) + 1 for part in pair)
+        if room < 0:
+            raise yaml.YAMLError(_BEYOND)
+        key, value = pair
+        found[key.value] = '' if _is_null(value) else value.value
+    if next(events, None) is not None:
+        raise ValueError('it is more than one document')
+    return found
+
+
+def _scalar(event: yaml.Event, anchored: dict[str, yaml.ScalarEvent]) -> yaml.ScalarEvent:
+    if isinstance(event, yaml.AliasEvent):
+        if event.anchor not in anchored:
+            raise ValueError(f'an alias in it, "{event.anchor}", stands for no text')
+        return anchored[event.anchor]
+    if not isinstance(event, yaml.ScalarEvent):
+        raise ValueError('a key or a value in it is not a text')
+    if event.anchor:
+        anchored[event.anchor] = event
+    return event
+
+
+def _is_null(event: yaml.ScalarEvent) -> bool:
+    if event.tag is None or event.tag == '!':
+        return event.implicit[0] and event.value in _NULLS
+    return event.tag.endswith(':null')
 
 
 def dump(value: object) -> str:

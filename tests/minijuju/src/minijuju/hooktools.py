@@ -14,11 +14,20 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import yaml
 
-from minijuju.arguments import Arguments, Flag, Refused, flags, parse, refuse_excess
-from minijuju.document import dump, sequence, to_json
+from minijuju.arguments import (
+    Arguments,
+    Flag,
+    Refused,
+    flags,
+    key_values,
+    parse,
+    refuse_excess,
+)
+from minijuju.document import dump, scalars, sequence, to_json
 from minijuju.operations import RelationHook
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from minijuju.context import HookContext
@@ -28,7 +37,8 @@ RELATION = ('r=', 'relation=')
 """The options by which a tool takes a relation. A refusal shows the one that was given."""
 
 _STYLES = {'smart': ('smart', 'json', 'yaml'), 'yaml': ('yaml', 'json')}
-_Loader = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
+FILE_LIMIT = 64 * 1024 * 1024
+"""Bytes that ``--file`` may have."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +58,21 @@ class Output:
 
 
 @dataclass(frozen=True)
+class _File:
+    """What ``--file`` holds, or why it cannot be had."""
+
+    values: dict[str, str]
+    problem: str = ''
+
+
+@dataclass(frozen=True)
 class Call:
     """One call of a hook tool."""
 
     context: HookContext
     arguments: Arguments
     cwd: Path
-    stdin: str
+    file: _File
 
     @property
     def positional(self) -> tuple[str, ...]:
@@ -64,35 +82,12 @@ class Call:
     def file_values(self, code: int = 1) -> dict[str, str]:
         """Return the mapping in the YAML or JSON of ``--file``, where ``-`` is stdin.
 
-        Values are the texts as written: ``1.10`` and ``yes`` stay what they are.
-
         Raises:
             Refused: there is no such file or it is no mapping of texts (exit code ``code``).
         """
-        name = self.arguments.value('file')
-        if not name:
-            return {}
-        try:
-            content = self.stdin if name == '-' else (self.cwd / name).read_text(encoding='utf-8')
-            return _texts(content)
-        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-            raise Refused(f'cannot read --file {name}: {error}', code=code) from error
-
-    def key_values(self) -> dict[str, str]:
-        """Return the ``k=v`` arguments as a mapping.
-
-        Raises:
-            Refused: one is not of that form, or a key comes twice (exit code 2).
-        """
-        found: dict[str, str] = {}
-        for word in self.positional:
-            key, equals, value = (part.strip() for part in word.partition('='))
-            if not key or not equals:
-                raise Refused(f'expected "key=value", got "{word}"', code=2)
-            if key in found:
-                raise Refused(f'key "{key}" specified more than once', code=2)
-            found[key] = value
-        return found
+        if self.file.problem:
+            raise Refused(self.file.problem, code=code)
+        return self.file.values
 
     def changes(self) -> dict[str, str]:
         """Return the ``k=v`` arguments over the mapping of ``--file``.
@@ -100,7 +95,7 @@ class Call:
         Raises:
             Refused: one of both is not as it has to be.
         """
-        given = self.key_values()
+        given = key_values(self.positional, trim=True)
         return self.file_values() | given
 
     def relation(self) -> Relation:
@@ -205,19 +200,33 @@ def tool(name: str, *options: str, most: int | None = 0, style: str = '') -> Cal
     return register
 
 
-def run_tool(context: HookContext, name: str, args: list[str], cwd: Path, stdin: str) -> Reply:
-    """Run one hook tool and return what it prints."""
+def run_tool(
+    held: AbstractContextManager[HookContext], name: str, args: list[str], cwd: Path, stdin: str
+) -> Reply:
+    """Run one hook tool and return what it prints.
+
+    Args:
+        held: gives the hook's context, with the controller's lock held as long as it is open.
+            Reading ``--file`` and printing are done without: they may take long.
+        name: the tool.
+        args: its arguments.
+        cwd: where it is called.
+        stdin: what it reads from ``--file -``.
+    """
     found = TOOLS.get(name)
     if found is None:
         return Reply(1, '', f'ERROR {name} is not supported by minijuju\n')
     try:
-        call = Call(context, parse(args, found.known), cwd, stdin)
-        found.check(call)
-        output = found.run(call)
+        arguments = parse(args, found.known)
+        file = _read_file(arguments.value('file'), cwd, stdin)
+        with held as context:
+            call = Call(context, arguments, cwd, file)
+            found.check(call)
+            output = found.run(call)
         if not isinstance(output, Output):
             return Reply(0, output or '')
-        printed = _format(output.value, call.arguments.value('format', found.style))
-        target = call.arguments.value('output')
+        printed = _format(output.value, arguments.value('format', found.style))
+        target = arguments.value('output')
         if target:
             (cwd / target).write_text(printed, encoding='utf-8')
         return Reply(0, '' if target else printed)
@@ -227,19 +236,21 @@ def run_tool(context: HookContext, name: str, args: list[str], cwd: Path, stdin:
         return Reply(1, '', f'ERROR {error}\n')
 
 
-def _texts(content: str) -> dict[str, str]:
-    """Return a YAML mapping with its scalars as they are written, null as the empty text."""
-    node = yaml.compose(content, Loader=_Loader)
-    if node is None:
-        return {}
-    if not isinstance(node, yaml.MappingNode):
-        raise ValueError('it is not a mapping')
-    found: dict[str, str] = {}
-    for key, value in node.value:
-        if not (isinstance(key, yaml.ScalarNode) and isinstance(value, yaml.ScalarNode)):
-            raise ValueError('a key or a value in it is not a text')
-        found[str(key.value)] = '' if value.tag.endswith(':null') else str(value.value)
-    return found
+def _read_file(name: str, cwd: Path, stdin: str) -> _File:
+    if not name:
+        return _File({})
+    try:
+        return _File(scalars(stdin if name == '-' else _text(cwd / name)))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        return _File({}, f'cannot read --file {name}: {error}')
+
+
+def _text(path: Path) -> str:
+    with path.open('rb') as file:
+        data = file.read(FILE_LIMIT + 1)
+    if len(data) > FILE_LIMIT:
+        raise ValueError(f'it has more than {FILE_LIMIT} bytes')
+    return data.decode()
 
 
 def _format(value: object, style: str) -> str:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from minijuju.arguments import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, order=True)
@@ -51,6 +55,11 @@ def parse_port(given: str) -> Port:
     if problem := _problem(port):
         raise Refused(problem, code=2)
     return port
+
+
+def in_order(ports: Iterable[str]) -> list[str]:
+    """Return ports as they are shown: by protocol, and then by number."""
+    return [str(port) for port in sorted(map(parse_port, ports))]
 
 
 def _problem(port: Port) -> str:

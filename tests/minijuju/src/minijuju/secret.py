@@ -13,7 +13,7 @@ from typing import Literal
 _ID_ALPHABET = '0123456789abcdefghijklmnopqrstuv'
 _KEY = re.compile(r'[a-z](?:-?[a-z0-9]){2,}')
 _UUID = r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'
-_URI = re.compile(rf'(?:secret:(?://)?)?(?:{_UUID}/)?([0-9a-z]{{20}})')
+_URI = re.compile(rf'(?:secret:(?://)?)?(?:({_UUID})/)?([0-9a-z]{{20}})')
 
 # Limits of Juju 3.6 (core/secrets). Juju 4 allows a million bytes, but what works with the small
 # ones works everywhere.
@@ -141,10 +141,13 @@ def new_id() -> str:
     return ''.join(secrets.choice(_ID_ALPHABET) for _ in range(20))
 
 
-def parse_uri(uri: str) -> str:
-    """Return the identifier in a secret URI with or without its scheme, empty if it is none."""
+def parse_uri(uri: str) -> tuple[str, str]:
+    """Return model and identifier in a secret URI with or without its scheme.
+
+    The model is empty where none is named, both are where it is no such URI.
+    """
     match = _URI.fullmatch(uri)
-    return match.group(1) if match is not None else ''
+    return (match.group(1) or '', match.group(2)) if match is not None else ('', '')
 
 
 def bare_id(uri: str) -> str:

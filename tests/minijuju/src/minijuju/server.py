@@ -16,27 +16,30 @@ import socket
 import threading
 import time
 import traceback
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from minijuju import cli, hooktools
-from minijuju.hooktools import Reply
+from minijuju.arguments import Refused
+from minijuju.hooktools import FILE_LIMIT, Reply
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from minijuju.agent import Agents
     from minijuju.context import HookContext
     from minijuju.controller import Controller
 
 _STALE = Reply(254, '', 'ERROR this daemon does not know the caller\n')
-_UNKNOWN = Reply(1, '', 'ERROR bad request: unknown context\n')
+_NO_CONTEXT = 'bad request: unknown context'
+_UNKNOWN = Reply(1, '', f'ERROR {_NO_CONTEXT}\n')
 _FIRST_REQUEST_LIMIT = 60.0  # seconds that a daemon without models waits for its first command
 _PATIENCE = 10.0  # seconds for the next bytes of a request
 _SEND_LIMIT = 60.0  # seconds for a caller to take its answer
 _WORDS_LIMIT = 4 * 1024 * 1024  # Linux passes at most 2 MiB of arguments
-_STDIN_LIMIT = 64 * 1024 * 1024
 _CHUNK = 1 << 20
-_TOO_LARGE = Reply(1, '', f'ERROR more than {_STDIN_LIMIT} bytes on stdin\n')
+_TOO_LARGE = Reply(1, '', f'ERROR more than {FILE_LIMIT} bytes on stdin\n')
 
 
 class Server:
@@ -120,7 +123,7 @@ class Server:
                 self._command(connection, token, cwd, args)
                 return
             known = self._context(token) is not None
-            if known and stdin_size <= _STDIN_LIMIT:
+            if known and stdin_size <= FILE_LIMIT:
                 stdin = _read(stream, stdin_size).decode(errors='replace')
                 reply = self._tool(token, cwd, name, args, stdin)
             else:
@@ -133,14 +136,19 @@ class Server:
             return self._controller.contexts.get(token)
 
     def _tool(self, token: str, cwd: Path, name: str, args: list[str], stdin: str) -> Reply:
+        try:
+            return hooktools.run_tool(self._held(token), name, args, cwd, stdin)
+        except Exception:
+            return Reply(1, '', f'ERROR {traceback.format_exc()}')
+
+    @contextmanager
+    def _held(self, token: str) -> Generator[HookContext]:
+        """Hold the lock, with the context of a hook that still runs."""
         with self._controller.changed:
             context = self._context(token)
             if context is None:
-                return _UNKNOWN
-            try:
-                return hooktools.run_tool(context, name, args, cwd, stdin)
-            except Exception:
-                return Reply(1, '', f'ERROR {traceback.format_exc()}')
+                raise Refused(_NO_CONTEXT)
+            yield context
 
     def _command(self, connection: socket.socket, token: str, cwd: Path, args: list[str]) -> None:
         if not hmac.compare_digest(token.encode(), self.token.encode()):

@@ -9,6 +9,7 @@ from minijuju.clock import status_time
 from minijuju.model import Status
 from minijuju.offers import connections, specs_of
 from minijuju.operations import LifecycleHook, RelationHook, RunTask, SecretHook
+from minijuju.port import in_order
 from minijuju.resolver import UPDATE_STATUS, next_op
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def _unit(model: Model, unit: Unit, now: datetime) -> dict[str, object]:
     if model.is_leader(unit):
         found['leader'] = True
     if unit.ports:
-        found['open-ports'] = sorted(unit.ports)
+        found['open-ports'] = in_order(unit.ports)
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import stat
 import zipfile
+from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from minijuju.model import Relation, Unit
     from minijuju.operations import Op, RelationKind
 
+MODEL_UUID = '7b5a8a4e-8e4a-4d2e-9a52-5d29a6a2a111'
+"""Of the model in every simulation."""
 _TURNS = 500  # of a simulation; no test has as many
 
 # Runs the script named after the hook or the action, if the charm has one.
@@ -83,7 +86,7 @@ class Simulation:
 
     def __init__(self) -> None:
         self.now = datetime(2026, 1, 1, tzinfo=timezone.utc)
-        self.model = Model('sim', 'uuid', self.now, Path('/nonexistent'))
+        self.model = Model('sim', MODEL_UUID, self.now, Path('/nonexistent'))
         self.log: list[tuple[str, str]] = []
         """Level and message of every juju-log."""
 
@@ -267,7 +270,7 @@ class Simulation:
 def tool(context: HookContext, line: str, stdin: str = '', cwd: Path = Path('/')) -> Reply:
     """Run a hook tool in a hook, by a line as a shell would read it."""
     name, *args = shlex.split(line)
-    return run_tool(context, name, args, cwd, stdin)
+    return run_tool(nullcontext(context), name, args, cwd, stdin)
 
 
 def event_text(op: Op) -> str:

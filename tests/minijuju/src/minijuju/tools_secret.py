@@ -81,6 +81,8 @@ def _secret_grant(call: Call) -> None:
     relation, unit = call.relation(), call.arguments.value('unit')
     app = relation.remote_of(context.unit.app).app
     _check_name(unit, 'unit')
+    if relation.twin is not None:
+        raise Refused(f'minijuju has no secrets across models: {app} is of another model')
     if unit and unit.partition('/')[0] != app:
         wrong = f'cannot specify unit "{unit}" in relation to application "{app}"'
         raise Refused(wrong, code=2)
@@ -223,8 +225,11 @@ def _check_size(call: Call, name: str, limit: int) -> None:
 
 def _file(call: Call, key: str, name: str) -> str:
     _check_size(call, name, VALUE_LIMIT)
+    path = call.cwd / name
     try:
-        return (call.cwd / name).read_bytes().decode()
+        if path.exists() and not path.is_file():  # a pipe would hold up everyone
+            raise OSError(f'{name} is not a file')
+        return path.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(f'reading content for secret key "{key}": {error}', code=2) from error
 

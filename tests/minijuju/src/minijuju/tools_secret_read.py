@@ -74,9 +74,12 @@ def given_id(call: Call) -> str:
     """Return the identifier of the secret that is named by its URI, empty when none is."""
     if not call.positional:
         return ''
-    number = parse_uri(call.positional[0])
+    uri = call.positional[0]
+    model, number = parse_uri(uri)
     if not number:
-        raise Refused(f'secret URI "{call.positional[0]}" not valid', code=2)
+        raise Refused(f'secret URI "{uri}" not valid', code=2)
+    if model not in {'', call.context.model.uuid}:
+        raise Refused(f'minijuju has no secrets across models: "{uri}" is of another model')
     return number
 
 

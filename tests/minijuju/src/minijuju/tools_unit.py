@@ -9,7 +9,7 @@ from minijuju.clock import rfc3339
 from minijuju.hooktools import Call, Output, tool
 from minijuju.model import NOT_LEADER, Status, Unit
 from minijuju.operations import RelationHook
-from minijuju.port import Port, parse_port
+from minijuju.port import Port, in_order, parse_port
 from minijuju.status import application_status
 
 if TYPE_CHECKING:
@@ -117,8 +117,7 @@ def _close_port(call: Call) -> None:
 def _opened_ports(call: Call) -> Output:
     if call.arguments.on('endpoints'):
         raise Refused('opened-ports --endpoints is not supported by minijuju')
-    ports = sorted(map(parse_port, call.context.ports()))
-    return Output([str(port) for port in ports])
+    return Output(in_order(call.context.ports()))
 
 
 @tool('goal-state', style='yaml')

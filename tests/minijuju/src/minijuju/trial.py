@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -127,6 +128,14 @@ def await_end(*pids: int) -> None:
         AssertionError: one still does after five seconds.
     """
     deadline = time.monotonic() + 5
-    while any(map(alive, pids)):
-        assert time.monotonic() < deadline, 'a process is still there'
-        os.sched_yield()
+    for pid in pids:
+        try:
+            process = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            left = max(deadline - time.monotonic(), 0)
+            ended, _, _ = select.select([process], [], [], left)
+        finally:
+            os.close(process)
+        assert ended, 'a process is still there'
