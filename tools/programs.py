@@ -5,18 +5,33 @@ Usage: `programs.py openssl certtool ...`
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
-PACKAGES = {'openssl': 'openssl', 'certtool': 'gnutls-bin', 'certutil': 'libnss3-tools'}
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+PACKAGES = {
+    'openssl': 'openssl',
+    'certtool': 'gnutls-bin',
+    'certutil': 'libnss3-tools',
+    'lego': 'lego',
+    'pebble': 'pebble',
+    'named': 'bind9',
+}
 """Debian and Ubuntu package of each program that tests and demos call."""
+POLICY = pathlib.Path('/usr/sbin/policy-rc.d')
+"""Asked by packages before they start a service; see invoke-rc.d(8)."""
 
 
 def main(programs: list[str]) -> int:
     """0 when every program is there now."""
-    missing = [program for program in programs if shutil.which(program) is None]
+    missing = [program for program in programs if not is_there(program)]
     if not missing:
         return 0
     packages = sorted({PACKAGES.get(program, program) for program in missing})
@@ -26,6 +41,27 @@ def main(programs: list[str]) -> int:
         print(f'programs: {how}', file=sys.stderr)
         return 1
     print(f'installing {" ".join(packages)}', flush=True)
+    with without_services():
+        reason = install(apt, packages)
+    if reason:
+        print(f'programs: {reason}\n{how}', file=sys.stderr)
+        return 1
+    still = [program for program in missing if not is_there(program)]
+    if still:
+        print(f'programs: {" ".join(still)} is still missing; {how}', file=sys.stderr)
+    return len(still)
+
+
+def is_there(program: str) -> bool:
+    """Whether a program is on PATH, or where Debian keeps servers."""
+    path = os.environ.get('PATH', os.defpath)
+    if program == 'named':
+        path = os.pathsep.join([path, '/usr/sbin'])
+    return shutil.which(program, path=path) is not None
+
+
+def install(apt: str, packages: list[str]) -> str:
+    """Install packages; why it failed, or an empty text."""
     environment = {**os.environ, 'DEBIAN_FRONTEND': 'noninteractive'}
     for arguments in (['update'], ['install', '--yes', '--no-install-recommends', *packages]):
         done = subprocess.run(
@@ -37,13 +73,25 @@ def main(programs: list[str]) -> int:
             check=False,
         )
         if done.returncode:
-            reason = (done.stderr or done.stdout).strip()
-            print(f'programs: apt-get {arguments[0]} failed: {reason}\n{how}', file=sys.stderr)
-            return 1
-    still = [program for program in missing if shutil.which(program) is None]
-    if still:
-        print(f'programs: {" ".join(still)} is still missing; {how}', file=sys.stderr)
-    return len(still)
+            return f'apt-get {arguments[0]} failed: {(done.stderr or done.stdout).strip()}'
+    return ''
+
+
+@contextlib.contextmanager
+def without_services() -> Generator[None]:
+    """Packages start no service meanwhile: a test wants the program, not a server of the machine.
+
+    Where the machine has a policy of its own, that one counts.
+    """
+    is_ours = not POLICY.exists()
+    if is_ours:
+        POLICY.write_text('#!/bin/sh\nexit 101\n', encoding='ascii')
+        POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        if is_ours:
+            POLICY.unlink(missing_ok=True)
 
 
 if __name__ == '__main__':

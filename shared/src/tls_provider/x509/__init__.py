@@ -129,6 +129,8 @@ class Certificate:
     """Both aware, UTC, inclusive, whole seconds."""
     is_ca: bool
     names: tuple[Name, ...]
+    issuer: str
+    """Name of the issuer for messages, as in RFC 4514."""
 
     @property
     def fingerprint(self) -> str:
@@ -222,6 +224,13 @@ def parse_certificate(text: str) -> Certificate:
     if len(certificates) != 1:
         raise Malformed(f'{len(certificates)} certificates where one is expected')
     return certificates[0]
+
+
+def signed_by(certificate: Certificate, issuer: Certificate) -> bool:
+    """Whether the issuer's name and key stand behind a certificate (RFC 5280, 6.1.3 a)."""
+    from tls_provider.x509 import _reader  # noqa: PLC0415 : imports cryptography
+
+    return _reader.signed_by(certificate, issuer)
 
 
 def mismatch(

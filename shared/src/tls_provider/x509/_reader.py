@@ -44,7 +44,7 @@ def read_certificates(text: str) -> tuple[Certificate, ...]:
 
 
 def signed_by(certificate: Certificate, issuer: Certificate) -> bool:
-    """Whether the issuer's name and key stand behind a certificate (RFC 5280, 6.1.3 a)."""
+    """See `x509.signed_by`."""
     try:
         x509.load_der_x509_certificate(certificate.der).verify_directly_issued_by(
             x509.load_der_x509_certificate(issuer.der)
@@ -112,6 +112,7 @@ def _read_certificate(certificate: x509.Certificate) -> Certificate:
         not_after=certificate.not_valid_after_utc,
         is_ca=is_ca,
         names=_names(certificate.extensions),
+        issuer=certificate.issuer.rfc4514_string(),
     )
 
 

@@ -1,0 +1,87 @@
+"""The root above a chain: an ACME server sends the chain without it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import re
+import threading
+from typing import TYPE_CHECKING
+
+from tls_provider import x509
+
+if TYPE_CHECKING:
+    import pathlib
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+_BLOCK = re.compile(r'-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----', re.DOTALL)
+
+
+class Roots:
+    """Where roots are looked for, first of all among those that the operator gave."""
+
+    def __init__(
+        self,
+        given: Sequence[str],
+        published: Sequence[str],
+        bundles: Callable[[], Sequence[pathlib.Path]],
+    ):
+        """Nothing is read before it is needed.
+
+        Args:
+            given: PEM texts of one certificate each.
+            published: PEM texts of the roots of published certificates.
+            bundles: Gives files of roots that are trusted in general; those that are there count.
+
+        """
+        self._given = given
+        self._published = published
+        self._bundles = bundles
+        self._used: list[str] = []
+        self._lock = threading.Lock()
+
+    def complete(
+        self, certificate: x509.Certificate, above: Sequence[x509.Certificate]
+    ) -> tuple[x509.Certificate, ...] | None:
+        """The chain from the issuer of a certificate to a root; None where no root is known."""
+        chain = tuple(above)
+        top = (certificate, *chain)[-1]
+        if not x509.signed_by(top, top):
+            root = next((one for one in self._known() if x509.signed_by(top, one)), None)
+            if root is None:
+                return None
+            chain = (*chain, root)
+        with self._lock:
+            if chain[-1].pem not in self._used:
+                self._used.append(chain[-1].pem)
+        return chain
+
+    def anchors(self) -> tuple[str, ...]:
+        """PEM texts of the roots in use, those of this pass first."""
+        every = [*self._used, *self._published]
+        return tuple(dict.fromkeys(text.strip() for text in every))
+
+    def _known(self) -> Iterator[x509.Certificate]:
+        yield from self._nearest
+        yield from self._bundled
+
+    @functools.cached_property
+    def _nearest(self) -> list[x509.Certificate]:
+        return _parsed([*self._given, *self._published])
+
+    @functools.cached_property
+    def _bundled(self) -> list[x509.Certificate]:
+        texts: list[str] = []
+        for bundle in self._bundles():
+            if bundle.is_file():
+                texts += _BLOCK.findall(bundle.read_text(encoding='utf-8', errors='replace'))
+        return _parsed(texts)
+
+
+def _parsed(texts: Iterable[str]) -> list[x509.Certificate]:
+    """Without those that no reader here knows: a bundle may hold any."""
+    found: list[x509.Certificate] = []
+    for text in texts:
+        with contextlib.suppress(x509.Malformed):
+            found.append(x509.parse_certificate(text))
+    return found

@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Certificates of an ACME server, by DNS-01."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import ops
+
+import account
+import binary
+import expiry
+import names
+import options
+import received_roots
+from authority_roots import Roots
+from duplicates import History
+from journal import Journal
+from lego import Lego, now
+from tls_provider import databag, policy
+from tls_provider.actions import NOT_LEADER, Actions
+from tls_provider.issuer import NotReady
+from tls_provider.options import Invalid
+from tls_provider.provider import Provider
+from tls_provider.secrets import AppSecret, Unreadable
+
+if TYPE_CHECKING:
+    import pathlib
+
+    from tls_provider.issuer import Rejected, Request
+
+logger = logging.getLogger(__name__)
+HISTORY = 'issued-name-sets'
+"""Key of the peer databag."""
+RECEIVE = 'receive-ca-cert'
+
+
+class LegoCharm(ops.CharmBase):
+    """Wires lego to the relation."""
+
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        self._lego: Lego | None = None
+        self._account: account.Account | None = None
+        # Before the secret's own observer: it removes an old revision unless there is a new one.
+        framework.observe(self.on.collect_unit_status, self._on_end_of_dispatch)
+        self._secret = AppSecret(self, account.label(*options.identity(self.config)))
+        self._provider = Provider(
+            self,
+            issuer=self._issuer,
+            rules=(self._judge,),
+            refresh_on=(self.on[RECEIVE].relation_changed, self.on[RECEIVE].relation_broken),
+        )
+        self._actions = Actions(self, self._provider, trust_anchors=self._trust_anchors)
+        framework.observe(self.on.dry_run_action, self._on_dry_run)
+        framework.observe(self.on.update_status, self._on_update_status)
+
+    def _issuer(self) -> Lego | NotReady:
+        try:
+            wanted = self._options()
+            content = self._secret.load() or {}
+        except (Invalid, Unreadable) as error:
+            return NotReady(str(error), blocked=True)
+        self._account = account.read(content, wanted.server, wanted.email)
+        peers = self.model.get_relation('peers')
+        self._lego = Lego(
+            options=wanted,
+            binary=self._binary,
+            journal=Journal(self.charm_dir / 'orders', wanted.server),
+            roots=self._roots(wanted),
+            account=self._account,
+            history=History(peers.data[self.app].get(HISTORY, '') if peers else ''),
+        )
+        return self._lego
+
+    def _options(self) -> options.Options:
+        return options.parse(self.config, self._load_secret, self._received_roots())
+
+    def _load_secret(self, option: str, identifier: str) -> dict[str, str]:
+        try:
+            return self.model.get_secret(id=identifier).get_content(refresh=True)
+        except ops.ModelError:
+            problem = f'secret {identifier} is not there, or not granted to {self.app.name}'
+            raise Invalid(option, problem) from None
+
+    def _received_roots(self) -> tuple[str, ...]:
+        bags: list[ops.RelationDataContent] = []
+        for relation in self.model.relations[RECEIVE]:
+            if relation.active and (app := databag.remote_application(relation)):
+                bags += [relation.data[app], *(relation.data[unit] for unit in relation.units)]
+        return received_roots.read(bags)
+
+    def _binary(self) -> pathlib.Path:
+        try:
+            attached = self.model.resources.fetch('lego')
+        except (ops.ModelError, NameError):
+            attached = None
+        return binary.find(attached, self.charm_dir)
+
+    def _roots(self, wanted: options.Options) -> Roots:
+        given = [*wanted.issuer_roots, *wanted.acme_roots]
+        return Roots(given, self._provider.published_roots(), binary.root_bundles)
+
+    def _judge(self, request: Request) -> Rejected | None:
+        wanted = self._lego and self._lego.options
+        return policy.judge(request, names.rules(wanted)) if wanted else None
+
+    def _on_end_of_dispatch(self, _: ops.CollectStatusEvent) -> None:
+        """Store what the issuer has changed in this dispatch."""
+        if self._lego is None or not self.unit.is_leader():
+            return
+        known = self._lego.account
+        if known is not None and known != self._account:
+            self._secret.store(known.content())
+        if peers := self.model.get_relation('peers'):
+            databag.write(peers.data[self.app], {HISTORY: self._lego.history.dumps(now())})
+
+    def _on_update_status(self, _: ops.UpdateStatusEvent) -> None:
+        if self._lego is not None and self.unit.is_leader():
+            ratio = self._lego.options.expiry_ratio
+            for line in expiry.lines(self._provider.requests(), ratio, now()):
+                logger.warning('%s', line)
+
+    def _on_dry_run(self, event: ops.ActionEvent) -> None:
+        import trial  # noqa: PLC0415 : imports cryptography
+
+        if not self.unit.is_leader():
+            event.fail(NOT_LEADER)
+            return
+        try:
+            wanted = trial.adapted(self._options(), event.params.get('server', ''))
+        except Invalid as error:
+            event.fail(str(error))
+            return
+        came, message = trial.run(wanted, event.params['name'], self._binary, self._roots(wanted))
+        if came:
+            event.set_results({'result': message})
+        else:
+            event.fail(message)
+
+    def _trust_anchors(self) -> list[str]:
+        if not self.unit.is_leader():
+            raise ValueError(NOT_LEADER)
+        return list(self._provider.published_roots())
+
+
+if __name__ == '__main__':
+    ops.main(LegoCharm)

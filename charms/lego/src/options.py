@@ -1,0 +1,263 @@
+"""The charm's options and the operator's secrets, checked once and completely."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import ipaddress
+import os
+import re
+import urllib.parse
+from typing import TYPE_CHECKING
+
+import authorities
+import dns_providers
+import operator_secrets
+from tls_provider import options, x509
+from tls_provider.options import Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from command import ExternalAccount, Features
+    from operator_secrets import Load
+
+MAX_WAIT = 3600
+"""Seconds of option `dns-propagation-wait`."""
+MAX_PARALLEL = 16
+_PROXIES = {
+    'JUJU_CHARM_HTTP_PROXY': 'HTTP_PROXY',
+    'JUJU_CHARM_HTTPS_PROXY': 'HTTPS_PROXY',
+    'JUJU_CHARM_NO_PROXY': 'NO_PROXY',
+}
+TERMS = 'accept-terms-of-service'
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What to order, where and how, checked."""
+
+    email: str
+    server: str
+    """Address of the ACME directory."""
+    plugin: str
+    """Code of the DNS provider."""
+    variables: Mapping[str, str] = dataclasses.field(repr=False)
+    """Of the DNS provider."""
+    external_account: ExternalAccount | None = None
+    acme_roots: tuple[str, ...] = ()
+    """PEM texts of the CAs that the ACME server's own certificate may come from; beside those that
+    the machine trusts."""
+    issuer_roots: tuple[str, ...] = ()
+    """PEM texts of roots that chains may end at."""
+    propagation_wait: int | None = None
+    """Seconds to wait in place of looking whether a record is there."""
+    nameservers: tuple[str, ...] = ()
+    """HOST:PORT, for lego's own queries."""
+    follows_cnames: bool = True
+    preferred_chain: str = ''
+    profile: str = ''
+    parallel: int = 4
+    order_timeout: datetime.timedelta = datetime.timedelta(minutes=10)
+    is_public: bool = False
+    """The authority is one that browsers trust."""
+    wildcards: bool = True
+    revokes_withdrawn: bool = False
+    expiry_ratio: float = 0.15
+    """The log names certificates with less of their life left."""
+    allowed_domains: tuple[str, ...] = ()
+    certificate_limit: int | None = None
+    warning: str = ''
+    """Something that may be wrong, for the log."""
+
+    def environment(self, features: Features) -> dict[str, str]:
+        """All variables that lego gets, for a binary that can do this."""
+        made = {
+            name: value for source, name in _PROXIES.items() if (value := os.environ.get(source))
+        }
+        made |= self.variables
+        if not self.follows_cnames:
+            made['LEGO_DISABLE_CNAME_SUPPORT'] = 'true'
+        if self.external_account and features.eab_variables:
+            made['LEGO_EAB_KID'] = self.external_account.key_id
+            made['LEGO_EAB_HMAC'] = self.external_account.key
+        if self.propagation_wait is not None and not features.propagation_wait:
+            # With the checks off, such a version waits for one interval.
+            provider = dns_providers.known(self.plugin)
+            if provider and (name := provider.polling_interval):
+                made[name] = str(self.propagation_wait)
+        return made
+
+    def secrets(self) -> tuple[str, ...]:
+        """Values that must not be shown."""
+        key = (self.external_account.key,) if self.external_account else ()
+        return (*self.variables.values(), *key)
+
+    def everything(self) -> str:
+        """A text that changes with any value."""
+        account = self.external_account
+        return f'{self} {sorted(self.variables.items())} {account and account.key}'
+
+
+def identity(config: Mapping[str, object]) -> tuple[str, str]:
+    """Server and e-mail address, unchecked: they name the account."""
+    server = str(config.get('server', '')).strip() or authorities.LETS_ENCRYPT
+    return server, str(config.get('email', '')).strip()
+
+
+def parse(
+    config: Mapping[str, object], load: Load, received_roots: tuple[str, ...] = ()
+) -> Options:
+    """The options; raises `Invalid`, which names the option and what to do.
+
+    Args:
+        config: All options.
+        load: Gives the operator's secrets.
+        received_roots: PEM texts of CAs that other applications handed over.
+
+    """
+    server = acme_server(config)
+    plugin, variables, warning = operator_secrets.plugin(config, load)
+    email = _email(config)
+    if not _flag(config, TERMS, default=False):
+        name = authorities.name(server)
+        raise Invalid(TERMS, f'read the terms of service of {name}, then set it to true')
+    if options.allow_ca_requests(config):
+        raise Invalid('allow-ca-requests', 'ACME servers certify no CA; leave it at none')
+    public = options.text(config, 'public-ca', 'auto').lower()
+    if public not in {'auto', 'true', 'false'}:
+        raise Invalid('public-ca', 'is none of auto, true and false')
+    is_public = authorities.public(server) is not None if public == 'auto' else public == 'true'
+    return Options(
+        email=email,
+        server=server,
+        plugin=plugin,
+        variables=variables,
+        external_account=operator_secrets.external_account(config, load),
+        acme_roots=(*_certificates(config, 'acme-ca-certificates'), *received_roots),
+        issuer_roots=_certificates(config, 'ca-root-certificates'),
+        propagation_wait=_number(config, 'dns-propagation-wait', 1, MAX_WAIT),
+        nameservers=_nameservers(config),
+        follows_cnames=not _flag(config, 'disable-cname-support', default=False),
+        preferred_chain=options.text(config, 'preferred-chain'),
+        profile=_profile(config),
+        parallel=_number(config, 'max-parallel-orders', 1, MAX_PARALLEL) or 4,
+        order_timeout=options.duration(config, 'order-timeout', '10m', 1),
+        is_public=is_public,
+        wildcards=_flag(config, 'allow-wildcards', default=True),
+        expiry_ratio=_ratio(config),
+        revokes_withdrawn=_flag(config, 'revoke-on-removal', default=False),
+        allowed_domains=options.allowed_domains(config),
+        certificate_limit=options.certificate_limit(config),
+        warning=warning,
+    )
+
+
+def acme_server(config: Mapping[str, object]) -> str:
+    """Option `server`: the address of an ACME directory; raises `Invalid`."""
+    server = options.text(config, 'server', authorities.LETS_ENCRYPT)
+    shown = x509.printable(server, 60)
+    try:
+        parts = urllib.parse.urlsplit(server)
+        port_is_valid = parts.port is None or parts.port > 0
+    except ValueError:
+        raise Invalid('server', f'"{shown}" is not an address') from None
+    if parts.scheme != 'https' or not parts.hostname or not port_is_valid:
+        raise Invalid('server', f'"{shown}" is not an https:// address of an ACME directory')
+    if parts.username or parts.password or parts.query or parts.fragment or ' ' in server:
+        raise Invalid('server', f'"{shown}" holds more than host, port and path')
+    return server
+
+
+def _email(config: Mapping[str, object]) -> str:
+    email = options.text(config, 'email')
+    if not email:
+        raise Invalid('email', 'is not set; the ACME account needs an address')
+    local, _, host = email.rpartition('@')
+    plain = re.fullmatch(r'[A-Za-z0-9.!#$%&*+=?^_`{|}~-]{1,64}', local)
+    if not plain or local.startswith(('.', '-')) or not x509.is_host_name(host):
+        raise Invalid('email', f'"{x509.printable(email, 60)}" is not a mail address')
+    return email
+
+
+def _certificates(config: Mapping[str, object], name: str) -> tuple[str, ...]:
+    text = str(config.get(name, '')).strip()
+    if not text:
+        return ()
+    try:
+        found = x509.parse_certificates(text)
+    except x509.Malformed:
+        raise Invalid(name, 'holds something else than PEM certificates') from None
+    return tuple(dict.fromkeys(one.pem for one in found))
+
+
+def _nameservers(config: Mapping[str, object]) -> tuple[str, ...]:
+    name = 'dns-nameservers'
+    found: list[str] = []
+    for item in options.items(config, name):
+        host, port = _host_and_port(item)
+        if not (_is_address(host) or x509.is_host_name(host)) or not 0 < port < 65536:
+            shown = x509.printable(item, 60)
+            raise Invalid(name, f'"{shown}" is no HOST or HOST:PORT; write them as in 9.9.9.9:53')
+        found.append(f'[{host}]:{port}' if ':' in host else f'{host}:{port}')
+    return tuple(found)
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    """Taken apart; port 0 for one that is no number."""
+    if match := re.fullmatch(r'\[([0-9A-Fa-f:]+)\](?::(\d{1,5}))?', text):
+        return match[1], int(match[2] or 53)
+    if _is_address(text):
+        return text, 53
+    host, colon, port = text.partition(':')
+    if not colon:
+        return host, 53
+    return host, int(port) if re.fullmatch('[0-9]{1,5}', port) else 0
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _profile(config: Mapping[str, object]) -> str:
+    profile = options.text(config, 'profile')
+    if not re.fullmatch('[A-Za-z0-9._-]{0,64}', profile):
+        raise Invalid('profile', f'"{x509.printable(profile, 40)}" is not the name of a profile')
+    return profile
+
+
+def _number(config: Mapping[str, object], name: str, least: int, most: int) -> int | None:
+    """A whole number; None where it is unset."""
+    text = options.text(config, name)
+    if not text:
+        return None
+    try:
+        number = int(text)
+    except ValueError:
+        raise Invalid(name, f'"{x509.printable(text, 20)}" is not a whole number') from None
+    if not least <= number <= most:
+        raise Invalid(name, f'{number} is not between {least} and {most}')
+    return number
+
+
+def _ratio(config: Mapping[str, object]) -> float:
+    name = 'expiry_ratio'
+    text = options.text(config, name, '0.15')
+    try:
+        ratio = float(text)
+    except ValueError:
+        raise Invalid(name, f'"{x509.printable(text, 20)}" is not a number') from None
+    if not 0 < ratio <= 1:
+        raise Invalid(name, f'{text} is not above 0 and up to 1')
+    return ratio
+
+
+def _flag(config: Mapping[str, object], name: str, *, default: bool) -> bool:
+    value = options.text(config, name, str(default)).lower()
+    if value not in {'true', 'false'}:
+        raise Invalid(name, 'is neither true nor false')
+    return value == 'true'

@@ -1,0 +1,97 @@
+"""A trial order: shows whether credentials, zone, propagation and server work together.
+
+On a server for trials, so that no limit of the production server is touched and nothing that is
+trusted comes into being. The key, the account and the certificate are thrown away.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import tempfile
+from typing import TYPE_CHECKING
+
+from cryptography import x509 as c509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+import authorities
+import names
+from duplicates import History
+from journal import Journal
+from lego import Lego, now
+from options import Options, acme_server
+from tls_provider import policy, x509
+from tls_provider.issuer import Issued, Request, Unavailable
+from tls_provider.options import Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from authority_roots import Roots
+
+
+def adapted(options: Options, wanted: str) -> Options:
+    """The options with a server for trials; raises `Invalid` where there is none.
+
+    Args:
+        options: Of the charm.
+        wanted: The directory that the operator asks for; empty: none.
+
+    """
+    known = authorities.public(options.server)
+    server = acme_server({'server': wanted}) if wanted else known.staging if known else ''
+    if known and server == options.server != known.staging:
+        raise Invalid('server', 'is the production server, not one for trials')
+    if not server:
+        name = authorities.name(options.server)
+        raise Invalid('server', f'no server for trials is known of {name}; give its directory')
+    # An external account is of one server alone.
+    own = options.external_account if server == options.server else None
+    return dataclasses.replace(options, server=server, external_account=own, parallel=1)
+
+
+def run(
+    options: Options,
+    name: str,
+    binary: Callable[[], pathlib.Path],
+    roots: Roots,
+) -> tuple[bool, str]:
+    """Order a certificate for a name with these options; whether it came, and what to say.
+
+    Args:
+        options: Of the charm, with the server for trials.
+        name: A DNS name, `*.` before it allowed.
+        binary: As in `Lego`.
+        roots: As in `Lego`.
+
+    """
+    start = now()
+    if not x509.is_host_name(name.removeprefix('*.')):
+        return False, f'"{x509.printable(name)}" is no DNS name'
+    request = Request(x509.parse_request(_request(name)), is_ca=False, requirer='trial')
+    with tempfile.TemporaryDirectory(prefix='lego-trial-') as folder:
+        journal = Journal(pathlib.Path(folder) / 'journal', options.server)
+        issuer = Lego(options, binary, journal, roots, None, History())
+        every = (*policy.rules(issuer.capabilities), *names.rules(options))
+        if refused := policy.judge(request, every):
+            return False, refused.message
+        outcome = issuer.issue(request, timeout=options.order_timeout)
+    seconds = (now() - start).total_seconds()
+    where = authorities.name(options.server)
+    if isinstance(outcome, Issued):
+        return True, f'{name}: a certificate came from {where} in {seconds:.0f} s'
+    if isinstance(outcome, Unavailable) and outcome.message.startswith(issuer.UNKNOWN_ROOT):
+        # Nobody gives the root of a server for trials.
+        return True, f'{name}: a certificate came from {where} in {seconds:.0f} s; unknown root'
+    return False, outcome.message
+
+
+def _request(name: str) -> str:
+    key = ec.generate_private_key(ec.SECP256R1())
+    names = c509.SubjectAlternativeName([c509.DNSName(name)])
+    builder = c509.CertificateSigningRequestBuilder(c509.Name([])).add_extension(
+        names, critical=True
+    )
+    signed = builder.sign(key, hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.PEM).decode()

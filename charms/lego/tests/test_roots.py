@@ -1,0 +1,121 @@
+"""Roots: of chains, and those that other applications hand over."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import pytest
+from conftest import asked, now
+
+import binary
+import received_roots
+from authority_roots import Roots
+from tls_provider.testing import pki
+
+ROOT = pki.Authority.root('root')
+LOWER = ROOT.intermediate('lower')
+OTHER = pki.Authority.root('other')
+
+
+def no_files() -> tuple[pathlib.Path, ...]:
+    return ()
+
+
+def leaf(authority: pki.Authority = LOWER):
+    return authority.sign(asked('a.example').csr, start=now())
+
+
+@pytest.mark.parametrize('where', ['given', 'published', 'bundle'])
+def test_a_root_is_found(where: str, tmp_path: pathlib.Path) -> None:
+    texts = [OTHER.certificate.pem, ROOT.certificate.pem]
+    bundle = tmp_path / 'bundle'
+    bundle.write_text('# comment\n' + '\njunk\n'.join(texts))
+    roots = Roots(
+        texts if where == 'given' else [],
+        texts if where == 'published' else [],
+        lambda: [tmp_path / 'absent', bundle] if where == 'bundle' else [],
+    )
+
+    chain = roots.complete(leaf(), [LOWER.certificate])
+
+    assert chain == (LOWER.certificate, ROOT.certificate)
+    assert roots.anchors()[0].strip() == ROOT.certificate.pem.strip()
+
+
+def test_a_root_that_came_with_the_chain_is_not_looked_for() -> None:
+    roots = Roots([], [], no_files)
+
+    assert roots.complete(leaf(), [LOWER.certificate, ROOT.certificate]) == (
+        LOWER.certificate,
+        ROOT.certificate,
+    )
+
+
+def test_a_certificate_directly_below_its_root() -> None:
+    roots = Roots([ROOT.certificate.pem], [], no_files)
+
+    assert roots.complete(leaf(ROOT), []) == (ROOT.certificate,)
+
+
+def test_no_root_is_none() -> None:
+    roots = Roots([OTHER.certificate.pem, 'junk'], [], no_files)
+
+    assert roots.complete(leaf(), [LOWER.certificate]) is None
+    assert roots.anchors() == ()
+
+
+def test_the_charm_and_the_machine_bring_roots() -> None:
+    texts = [path.read_text() for path in binary.root_bundles() if path.is_file()]
+
+    assert any(text.count('BEGIN CERTIFICATE') > 50 for text in texts)
+
+
+class TestReceived:
+    def test_both_versions_of_the_interface(self) -> None:
+        first, second = ROOT.certificate.pem, OTHER.certificate.pem
+        bags = [
+            {'certificates': json.dumps([first]), 'version': '1'},
+            {'certificate': leaf().pem, 'ca': second, 'chain': json.dumps([leaf().pem, second])},
+        ]
+
+        assert received_roots.read(bags) == (first, second)
+
+    @pytest.mark.parametrize(
+        'bag',
+        [
+            {'certificates': '{'},
+            {'certificates': '{"a": 1}'},
+            {'certificates': '[1, null, "junk"]'},
+            {'ca': 'junk', 'chain': '"x"'},
+            {},
+        ],
+    )
+    def test_junk_counts_as_nothing(self, bag: dict[str, str]) -> None:
+        assert received_roots.read([bag]) == ()
+
+
+class TestBinary:
+    def test_the_one_in_the_charm(self, tmp_path: pathlib.Path) -> None:
+        assert binary.find(None, tmp_path) == tmp_path / 'bin' / 'lego'
+        assert binary.find(tmp_path / 'absent', tmp_path) == tmp_path / 'bin' / 'lego'
+
+    def test_an_empty_resource_is_none(self, tmp_path: pathlib.Path) -> None:
+        (tmp_path / 'attached').write_bytes(b'')
+
+        assert binary.find(tmp_path / 'attached', tmp_path) == tmp_path / 'bin' / 'lego'
+
+    def test_an_attached_one_is_made_executable_and_taken_anew_when_it_changes(
+        self, tmp_path: pathlib.Path
+    ) -> None:
+        attached = tmp_path / 'attached'
+        attached.write_text('one')
+        attached.chmod(0o600)
+
+        first = binary.find(attached, tmp_path)
+        assert (first.read_text(), first.stat().st_mode & 0o777) == ('one', 0o755)
+        inode = first.stat().st_ino
+        assert binary.find(attached, tmp_path).stat().st_ino == inode
+        attached.write_text('three')
+
+        assert binary.find(attached, tmp_path).read_text() == 'three'

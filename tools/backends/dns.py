@@ -1,0 +1,98 @@
+"""BIND on loopback: zones that a TSIG key may put TXT records into."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from . import process
+
+if TYPE_CHECKING:
+    import pathlib
+    from collections.abc import Generator, Mapping
+
+KEY_NAME = 'lego-key'
+ALGORITHM = 'hmac-sha256'
+
+
+@dataclasses.dataclass(frozen=True)
+class NameServer:
+    """A running name server."""
+
+    address: str
+    """`127.0.0.1:PORT`."""
+    secret: str
+    """Of the key that may update, in base64."""
+
+    def variables(self) -> dict[str, str]:
+        """What lego's provider `rfc2136` needs to update the zones."""
+        return {
+            'RFC2136_NAMESERVER': self.address,
+            'RFC2136_TSIG_ALGORITHM': f'{ALGORITHM}.',
+            'RFC2136_TSIG_KEY': KEY_NAME,
+            'RFC2136_TSIG_SECRET': self.secret,
+            'RFC2136_SEQUENCE_INTERVAL': '1',
+        }
+
+
+@contextlib.contextmanager
+def name_server(
+    folder: pathlib.Path, zones: Mapping[str, str] | None = None, updates: str = 'zonesub TXT'
+) -> Generator[NameServer]:
+    """Run BIND in an empty folder.
+
+    Args:
+        folder: Where its files are.
+        zones: Names of zones without a dot at the end, and lines of each in the form of a zone
+            file, beside those that every zone has.
+        updates: What the key may update in each, as in `update-policy`.
+
+    """
+    port = process.free_port()
+    found = shutil.which('tsig-keygen', path=process.PATH)
+    if found is None:
+        raise process.Failed('tsig-keygen is not installed (Debian, Ubuntu: apt install bind9)')
+    key = subprocess.run(
+        [found, '-a', ALGORITHM, KEY_NAME], capture_output=True, text=True, check=True
+    ).stdout
+    secret = key.partition('secret "')[2].partition('"')[0]
+    zones = zones or {'example.test': ''}
+    blocks = [key, _OPTIONS.format(folder=folder, port=port)]
+    for name, lines in zones.items():
+        (folder / f'{name}.db').write_text(_ZONE + lines, encoding='utf-8')
+        blocks.append(_CLAUSE.format(name=name, folder=folder, key=KEY_NAME, updates=updates))
+    configuration = folder / 'named.conf'
+    configuration.touch(mode=0o600)
+    configuration.write_text('\n'.join(blocks), encoding='utf-8')
+    log = folder / 'log'
+
+    def is_ready() -> bool:
+        return ' running\n' in log.read_text(encoding='utf-8', errors='replace')
+
+    with process.running(['named', '-g', '-c', str(configuration)], folder, is_ready):
+        yield NameServer(f'127.0.0.1:{port}', secret)
+
+
+_OPTIONS = """
+options {{
+  directory "{folder}"; pid-file "{folder}/named.pid"; session-keyfile "{folder}/session.key";
+  listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
+  recursion yes; allow-recursion {{ 127.0.0.0/8; }}; allow-query {{ 127.0.0.0/8; }};
+  allow-transfer {{ none; }}; forwarders {{ }}; dnssec-validation no; notify no;
+  empty-zones-enable no;
+}};
+controls {{ }};
+"""
+_CLAUSE = """
+zone "{name}" {{
+  type primary; file "{folder}/{name}.db"; update-policy {{ grant {key} {updates}; }};
+}};
+"""
+_ZONE = """$TTL 60
+@ IN SOA ns1 hostmaster ( 1 3600 600 86400 1 )
+@ IN NS ns1
+ns1 IN A 127.0.0.1
+"""
