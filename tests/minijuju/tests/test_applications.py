@@ -130,3 +130,31 @@ def test_an_application_goes_by_force_while_its_hook_runs(juju: Juju, tmp_path: 
     juju.remove_application('ca', force=True)
 
     assert not juju.status().apps
+
+
+def test_leadership_that_moves_during_a_hook_fails_what_only_leaders_may(
+    juju: Juju, tmp_path: Path
+):
+    write = f"""
+relation-set -r "$(relation-ids peers)" --app key=value
+touch {tmp_path}/written
+until [[ -e {tmp_path}/go ]]; do sleep 0.01; done
+"""
+    elected = 'touch elected'
+    juju.deploy(provider(tmp_path, config_changed='true', leader_elected=elected), num_units=2)
+    juju.settle()
+    juju.exec('rm elected', unit='ca/0')
+    writing = juju.cli('exec', '--background', '--unit', 'ca/0', write)
+    assert not writing
+    juju.until(lambda _: (tmp_path / 'written').exists())
+
+    juju.cli('move-leadership', 'ca/1')
+    (tmp_path / 'go').touch()
+
+    status = juju.settle()
+    assert status.apps['ca'].units['ca/1'].leader
+    assert 'cannot write relation settings' in juju.debug_log()
+    assert juju.hooks('ca/1')[-1] == 'leader-elected'
+    assert juju.exec('ls elected || is-leader', unit='ca/0').stdout == 'False\n'
+    with pytest.raises(jubilant.CLIError, match='unit "ca/7" not found'):
+        juju.cli('move-leadership', 'ca/7')

@@ -30,6 +30,22 @@ def test_what_the_clock_is_put_forward_adds_up():
     assert abs(ahead - clock.offset) < timedelta(minutes=1)
 
 
+def test_the_clock_ends_where_the_calendar_leaves_room_for_what_is_due_later():
+    clock = Clock()
+    centuries = timedelta(days=100_000)
+    while clock.advance(centuries):
+        pass
+
+    assert 8700 < clock.now().year <= 9000
+    assert clock.now() + centuries
+
+
+@pytest.mark.parametrize('text', ['2562048h', '999999999d', '9' * 400])
+def test_what_is_too_long_for_go_is_no_duration(text: str):
+    assert parse_duration(text) is None
+    assert go_duration(f'{text.rstrip("hd")}h') is None
+
+
 def test_moments_are_written_in_utc():
     moment = datetime(2026, 1, 31, 23, 0, 1, tzinfo=timezone(timedelta(hours=-2)))
 
@@ -64,6 +80,9 @@ def test_go_durations(text: str, seconds: float):
         '2026-02-01T00:00:00z',
         '2026-02-01T00:00:00+2',
         '2d',
+        '9999-12-31T23:59:59-12:00',
+        '0001-01-01T00:00:00+12:00',
+        '99999999999h',
     ],
 )
 def test_what_is_no_moment(text: str):

@@ -167,6 +167,8 @@ def test_a_charm_with_every_option_of_deploy_that_is_supported(juju: Juju, tmp_p
         (['--config', 'loud=perhaps'], 1, 'option "loud" expected boolean, got "perhaps"'),
         (['--config', 'nothing=1'], 1, 'unknown option "nothing"'),
         (['--resource', 'nothing=x'], 1, 'unknown resource "nothing"'),
+        (['--resource', 'tool'], 2, 'badly formatted name value pair: tool'),
+        (['--resource=tool=x', '--resource=tool=y'], 2, 'duplicate name specified: "tool"'),
         (['app', 'more'], 2, 'unrecognized args: ["more"]'),
     ],
 )

@@ -103,3 +103,65 @@ def test_hooks_that_hang_hold_up_nobody_else(tmp_path: Path):
     juju.wait(lambda status: status.apps['ca'].is_active, delay=0.03, successes=1, timeout=10)
 
     juju.destroy_model('m', force=True)
+
+
+def test_a_daemon_whose_last_model_is_gone_serves_who_comes_next(tmp_path: Path):
+    command = install(tmp_path / 'bin', tmp_path / 'home', Options(jobs=1, retry_factor=1))
+    juju = jubilant.Juju(cli_binary=command)
+    juju.add_model('one')
+    server = (tmp_path / 'home' / 'daemon.lock').read_text()
+    now = juju.cli('advance-clock', '30d', include_model=False)
+
+    juju.destroy_model('one')
+    juju.add_model('two')
+
+    assert (tmp_path / 'home' / 'daemon.lock').read_text() == server
+    assert juju.cli('advance-clock', '0s', include_model=False) < now
+    daemon.stop(tmp_path / 'home')
+
+
+def test_models_that_come_and_go_at_once_are_all_served(tmp_path: Path):
+    command = install(tmp_path / 'bin', tmp_path / 'home', Options(jobs=1, retry_factor=1))
+    turn = f'{command} add-model --no-switch $0 && {command} destroy-model $0 --no-prompt'
+    loop = f'for _ in {{1..12}}; do {turn} || exit; done'
+    clients = [
+        subprocess.Popen(['bash', '-c', loop, f'm{n}'], stderr=subprocess.PIPE) for n in range(4)
+    ]
+
+    said = [client.communicate(timeout=30)[1] for client in clients]
+
+    assert [client.returncode for client in clients] == [0] * 4, said
+    daemon.stop(tmp_path / 'home')
+
+
+def test_hooks_that_kill_themselves_hold_up_no_other_model(tmp_path: Path):
+    command = install(tmp_path / 'bin', tmp_path / 'home', Options(jobs=1, retry_factor=1))
+    first, second = jubilant.Juju(cli_binary=command), jubilant.Juju(cli_binary=command)
+    first.add_model('first')
+    first.deploy(provider(tmp_path, 'bad', start='kill -9 $$'), num_units=2)
+    first.wait(lambda _: 'interrupted' in first.debug_log(), delay=0.03, successes=1, timeout=10)
+    second.add_model('second')
+
+    second.deploy(provider(tmp_path))
+
+    second.wait(jubilant.all_active, delay=0.03, successes=1, timeout=10)
+    daemon.stop(tmp_path / 'home')
+
+
+def test_what_a_killed_warden_left_behind_ends_with_the_next_start(tmp_path: Path):
+    start = f'setsid sleep 300 & echo $! >{tmp_path}/pid; sleep 300'
+    command = install(tmp_path / 'bin', tmp_path / 'home', Options(jobs=1, retry_factor=1))
+    juju = jubilant.Juju(cli_binary=command)
+    juju.add_model('m')
+    juju.deploy(provider(tmp_path, start=start))
+    pid = tmp_path / 'pid'
+    juju.wait(lambda _: pid.exists() and pid.read_text() != '', delay=0.03, successes=1)
+    server = int((tmp_path / 'home' / 'daemon.lock').read_text())
+
+    os.killpg(os.getpgid(server), signal.SIGKILL)
+    await_end(server)
+    assert alive(int(pid.read_text()))
+    juju.cli('models', include_model=False)
+
+    await_end(int(pid.read_text()))
+    daemon.stop(tmp_path / 'home')

@@ -10,8 +10,8 @@ import pytest
 
 from minijuju import environment
 from minijuju.environment import hook_environment, machine_environment
-from minijuju.model import Task
 from minijuju.operations import LifecycleHook, Op, RelationHook, RunTask, SecretHook
+from minijuju.task import Task
 from minijuju.testing import Simulation
 
 COMMON = """

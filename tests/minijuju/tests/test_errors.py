@@ -180,3 +180,43 @@ def test_the_status_log_tells_what_happened(juju: Juju, tmp_path: Path):
     ]
     assert workload[-2]['message'] == 'hook failed: "start"'
     assert len(juju.cli('show-status-log', 'ca/0', '-n', '2').splitlines()) == 3
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> str:
+    """Bash that waits for the file ``go``, and takes it away."""
+    return f'until rm {tmp_path}/go 2>/dev/null; do sleep 0.01; done'
+
+
+def starting(status: jubilant.Status) -> bool:
+    return status.apps['ca'].units['ca/0'].juju_status.message == 'running start hook'
+
+
+def test_while_a_failed_hook_runs_again_there_is_nothing_to_resolve(
+    juju: Juju, tmp_path: Path, gate: str
+):
+    juju.deploy(provider(tmp_path, start=f'[[ -e tried ]] && {gate}; touch tried; exit 1'))
+    juju.settle()
+    juju.cli('resolved', 'ca/0')
+
+    status = juju.until(starting)
+    assert not status.apps['ca'].is_error
+    with pytest.raises(jubilant.CLIError, match='is not in an error state'):
+        juju.cli('resolved', '--no-retry', 'ca/0')
+    juju.cli('resolved', '--all')
+
+    (tmp_path / 'go').touch()
+    assert juju.settle().apps['ca'].is_error
+
+
+def test_a_forced_refresh_waits_for_a_hook_that_is_to_fail(juju: Juju, tmp_path: Path, gate: str):
+    juju.deploy(provider(tmp_path, start=f'{gate}; exit 1'))
+    juju.until(starting)
+    (tmp_path / 'new').mkdir()
+
+    juju.refresh('ca', path=provider(tmp_path / 'new'), force=True)
+    (tmp_path / 'go').touch()
+    assert juju.until(jubilant.any_error)
+    juju.cli('resolved', 'ca/0')
+
+    assert juju.settle().apps['ca'].is_active

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from minijuju.hooktools import TOOLS
-from minijuju.model import Task
 from minijuju.offers import Twin
 from minijuju.operations import RunTask
 from minijuju.secret import Grant, Observer, Owner, Secret
+from minijuju.task import Task
 from minijuju.testing import MODEL_UUID, Simulation, tool
 
 if TYPE_CHECKING:

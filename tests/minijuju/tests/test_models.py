@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from typing import TYPE_CHECKING
 
 import jubilant
@@ -54,6 +56,11 @@ def test_the_log_can_be_cut(juju: Juju, tmp_path: Path):
         (['remove-unit', 'ca/7', '--no-prompt'], 1, 'unit "ca/7" not found'),
         (['deploy', './nothing.charm'], 1, 'cannot read charm'),
         (['model-config', 'update-status-hook-interval=soon'], 1, 'invalid value "soon"'),
+        (['model-config', 'update-status-hook-interval=999999d'], 1, 'invalid value "999999d"'),
+        (['exec', '--wait', '9999999h', '--unit', 'ca/0', 'true'], 2, 'for option --wait'),
+        (['debug-log', '--limit', '9' * 5000], 2, 'for option --limit'),
+        (['remove-relation', '9' * 5000], 1, ' not found'),
+        (['scale-application', 'ca', '9' * 5000], 2, 'expected integer'),
     ],
 )
 def test_refusals(juju: Juju, tmp_path: Path, args: list[str], code: int, text: str):
@@ -81,3 +88,28 @@ def test_a_model_whose_units_are_in_error_is_destroyed_by_force_only(juju: Juju,
         juju.model, force=True, no_wait=True, destroy_storage=True, release_storage=False
     )
     assert juju.model is None
+
+
+def test_a_model_that_is_being_destroyed_grows_no_more(juju: Juju, engine: Path, tmp_path: Path):
+    charm = provider(tmp_path, stop=f'until [[ -e {tmp_path}/go ]]; do sleep 0.01; done')
+    juju.deploy(charm)
+    juju.settle()
+    assert juju.model is not None
+    destroying = subprocess.Popen([engine, 'destroy-model', juju.model, '--no-prompt'])
+    juju.until(lambda status: status.model.model_status.current == 'destroying')
+
+    for args in (
+        ['deploy', str(charm), 'other'],
+        ['add-unit', 'ca'],
+        ['integrate', 'ca', 'other'],
+        ['offer', 'ca:certs'],
+        ['consume', 'admin/rest.x'],
+    ):
+        with pytest.raises(jubilant.CLIError, match=f'model "{juju.model}" is dying'):
+            juju.cli(*args)
+    shown = json.loads(juju.cli('show-model', '--format', 'json'))[juju.model]
+    assert (shown['life'], shown['status']['current']) == ('dying', 'destroying')
+
+    (tmp_path / 'go').touch()
+    assert destroying.wait(timeout=10) == 0
+    juju.model = None

@@ -98,3 +98,22 @@ def test_integrations_that_are_refused(
         juju.cli('integrate', *ends)
 
     assert (refused.value.returncode, text in refused.value.stderr) == (code, True)
+
+
+@pytest.mark.parametrize('hook', ['needs_relation_changed', 'needs_relation_broken'])
+def test_a_relation_removed_by_force_ends_with_hooks_but_where_they_fail(
+    juju: Juju, tmp_path: Path, hook: str
+):
+    juju.deploy(provider(tmp_path))
+    juju.deploy(requirer(tmp_path, **{hook: '[[ $JUJU_UNIT_NAME != req/1 ]]'}), num_units=2)
+    juju.integrate('ca', 'req')
+    juju.settle()
+
+    juju.remove_relation('ca', 'req', force=True)
+
+    status = juju.settle()
+    assert 'needs' not in status.apps['req'].relations
+    assert not status.apps['req'].is_error
+    assert juju.hooks('ca/0')[-1] == 'certs-relation-broken'
+    assert 'needs-relation-broken' in juju.hooks('req/0')
+    assert 'needs-relation-broken' not in juju.hooks('req/1')

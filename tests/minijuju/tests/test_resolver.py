@@ -7,8 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from minijuju import lifecycle
-from minijuju.model import Task
+from minijuju import lifecycle, progress
 from minijuju.operations import (
     EnterScope,
     LeaveScope,
@@ -20,6 +19,7 @@ from minijuju.operations import (
 )
 from minijuju.resolver import config_digest, next_op, update_status_due, wake_at
 from minijuju.secret import Grant, Observer, Owner, Secret
+from minijuju.task import Task
 from minijuju.testing import Simulation, event_text, tool
 
 STARTED = ['config-changed', 'start']
@@ -449,7 +449,7 @@ def test_update_status_varies_from_one_to_the_next(sim: Simulation):
     sim.settle()
     factors: list[float] = []
     for _ in range(100):
-        lifecycle.update_status_ran(sim.unit('a/0'), sim.now)
+        progress.update_status_ran(sim.unit('a/0'), sim.now)
         due = update_status_due(sim.model, sim.unit('a/0'))
         assert due is not None
         factors.append((due - sim.now) / timedelta(minutes=5))
@@ -546,7 +546,7 @@ def test_retry_delays_have_jitter(sim: Simulation):
 def test_retry_delays_can_be_made_shorter(sim: Simulation):
     sim.deploy('a')
     unit = sim.unit('a/0')
-    lifecycle.fail(unit, LifecycleHook('install'), retry=True, factor=0.01, now=sim.now)
+    progress.fail(unit, LifecycleHook('install'), factor=0.01, now=sim.now)
 
     due = wake_at(sim.model, unit)
 
@@ -585,7 +585,7 @@ def test_a_failed_hook_that_is_skipped_counts_as_run(related: Simulation):
     op = unit.failure.op if unit.failure is not None else None
     assert isinstance(op, RelationHook)
 
-    lifecycle.succeed(related.model, unit, op, config_digest(related.model, unit), related.now)
+    progress.succeed(related.model, unit, op, config_digest(related.model, unit), related.now)
 
     assert related.settle() == {}
 
@@ -1050,3 +1050,64 @@ def test_a_status_that_the_charm_has_set_is_not_replaced_at_install_and_start(si
     sim.settle()
 
     assert sim.unit('a/0').workload.current == 'blocked'
+
+
+def test_an_expiry_that_its_own_hook_moves_comes_again(sim: Simulation):
+    sim.deploy('a')
+    sim.settle()
+    revision = secret(sim).revisions[1]
+    revision.expires = sim.now
+
+    def extend() -> None:
+        revision.expires = sim.now + timedelta(hours=1)
+
+    assert sim.step('a/0', extend) == 'secret-expired'
+    assert sim.settle() == {}
+    sim.advance(hours=1)
+
+    assert pending(sim, 'a/0') == 'secret-expired'
+
+
+def test_retries_that_are_switched_on_later_reach_a_unit_in_error(sim: Simulation):
+    sim.deploy('a')
+    sim.fail('a/0', retry=False)
+    sim.advance(hours=1)
+    assert pending(sim, 'a/0') is None
+
+    sim.model.settings['automatically-retry-hooks'] = 'true'
+
+    assert pending(sim, 'a/0') == 'install'
+
+
+def test_a_unit_in_error_leaves_a_relation_whose_end_is_forced(related: Simulation):
+    relation = related.model.relations[0]
+    related.write(relation, 'a/0', ca='x')
+    assert related.fail('b/0', retry=False) == 'changed a/0'
+
+    lifecycle.end_relation(relation, forced=True)
+    lifecycle.leave_forced(related.model)
+
+    assert related.unit('b/0').failure is None
+    assert related.settle() == {'a/0': ['departed b/0 b/0', 'broken']}
+    assert not related.model.relations
+
+
+def test_leadership_can_move_between_units_that_stay(sim: Simulation):
+    app = sim.deploy('a', units=2)
+    sim.settle()
+
+    lifecycle.move_leadership(app, sim.unit('a/1'))
+    assert sim.settle() == {'a/1': ['leader-elected']}
+    lifecycle.move_leadership(app, sim.unit('a/1'))
+    assert sim.settle() == {}
+    lifecycle.move_leadership(app, sim.unit('a/0'))
+
+    assert sim.settle() == {'a/0': ['leader-elected']}
+
+
+def test_the_clock_wakes_a_unit_whose_hook_was_killed(sim: Simulation):
+    sim.deploy('a')
+
+    sim.unit('a/0').rests_until = sim.now + timedelta(seconds=1)
+
+    assert wake_at(sim.model, sim.unit('a/0')) == sim.now + timedelta(seconds=1)

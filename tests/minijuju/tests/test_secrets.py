@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from minijuju import lifecycle
 from minijuju.clock import parse_moment
 from minijuju.secret import Grant, Owner, Secret, bare_id
 from minijuju.testing import Simulation, tool
@@ -502,14 +503,43 @@ def test_a_second_grant_to_a_subject_does_nothing(sim: Simulation, app_secret: s
     assert sim.model.secrets[bare_id(app_secret)].grants == [Grant('b', 0)]
 
 
-def test_the_last_of_grant_and_revoke_in_a_hook_counts(sim: Simulation, app_secret: str):
-    grant, revoke = (f'secret-{verb} -r 0 {app_secret}' for verb in ('grant', 'revoke'))
+@pytest.mark.parametrize('verbs', [('grant', 'revoke'), ('revoke', 'grant')])
+def test_in_one_hook_a_revoke_comes_after_any_grant(
+    sim: Simulation, app_secret: str, verbs: tuple[str, str]
+):
+    said = hook(sim, 'a/0', *(f'secret-{verb} -r 0 {app_secret}' for verb in verbs))
 
-    hook(sim, 'a/0', grant, revoke)
+    assert said == ['', '']
     assert not sim.model.secrets[bare_id(app_secret)].grants
 
-    hook(sim, 'a/0', revoke, grant)
-    assert get(sim, 'b/0', app_secret) == {'key': 'one'}
+
+def test_a_unit_grant_can_give_way_to_one_for_the_application(sim: Simulation, app_secret: str):
+    hook(sim, 'a/0', f'secret-grant -r 0 --unit b/0 {app_secret}')
+
+    said = hook(
+        sim,
+        'a/0',
+        f'secret-revoke -r 0 --unit b/0 {app_secret}',
+        f'secret-grant -r 0 {app_secret}',
+    )
+
+    assert said == ['', '']
+    assert sim.model.secrets[bare_id(app_secret)].grants == [Grant('b', 0)]
+
+
+@pytest.mark.parametrize('new', [False, True])
+def test_a_hook_sees_what_it_has_granted_and_revoked(sim: Simulation, app_secret: str, new: bool):
+    context = sim.context('a/0')
+    uri = call(context, 'secret-add key=one') if new else app_secret
+
+    def targets() -> list[str]:
+        [info] = json.loads(call(context, f'secret-info-get {uri} --format=json')).values()
+        return [access['target'] for access in info['access']]
+
+    call(context, f'secret-grant -r 0 --unit b/0 {uri}')
+    assert targets() == ['unit-b-0']
+    call(context, f'secret-revoke --unit b/0 {uri}')
+    assert targets() == []
 
 
 def test_a_new_secret_can_be_granted_in_the_hook_that_makes_it(sim: Simulation):
@@ -691,3 +721,29 @@ def test_an_update_of_a_users_secret_is_told_to_who_has_read_it(
     users_secret.add_revision({'token': 'two'}, sim.now)
 
     assert sim.settle() == {'b/0': ['secret-changed']}
+
+
+def test_a_grant_goes_with_its_application(sim: Simulation, users_secret: Secret):
+    users_secret.grants += [Grant('b', None), Grant('c', None)]
+
+    lifecycle.destroy_app(sim.model, sim.model.apps['b'])
+    sim.settle()
+
+    assert users_secret.grants == [Grant('c', None)]
+
+
+@pytest.mark.parametrize('prune', [False, True])
+def test_an_old_revision_is_pruned_when_its_last_reader_goes_on(
+    sim: Simulation, users_secret: Secret, prune: bool
+):
+    users_secret.auto_prune = prune
+    users_secret.grants += [Grant('b', None), Grant('c', None)]
+    for unit in ('b/0', 'c/0'):
+        get(sim, unit, users_secret.id)
+    users_secret.add_revision({'token': 'two'}, sim.now)
+
+    get(sim, 'b/0', f'{users_secret.id} --refresh')
+    assert set(users_secret.revisions) == {1, 2}
+    lifecycle.drop_unit(sim.model, sim.unit('c/0'))
+
+    assert set(users_secret.revisions) == ({2} if prune else {1, 2})

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from minijuju.model import Failure, Status, Task
+from minijuju.model import Failure, Status
 from minijuju.operations import (
     EnterScope,
     LifecycleHook,
@@ -17,6 +17,7 @@ from minijuju.operations import (
 )
 from minijuju.resolver import UPDATE_STATUS
 from minijuju.status import agent_status, application_status, status_document, workload_status
+from minijuju.task import Task
 from minijuju.testing import Simulation
 
 WORST_FIRST = ['error', 'blocked', 'maintenance', 'waiting', 'active', 'terminated', 'unknown']
@@ -132,7 +133,8 @@ def test_a_failed_hook_hides_what_the_charm_said(
     unit = sim.unit('a/0')
     unit.workload = Status('active', 'ready', sim.now)
 
-    unit.failure = Failure(op, 1, None)
+    sim.model.settings['automatically-retry-hooks'] = 'false'
+    unit.failure = Failure(op, 1, sim.now)
 
     shown = workload_status(unit)
     assert (shown.current, shown.message) == ('error', message)
@@ -149,3 +151,29 @@ def test_ports_are_sorted_by_protocol_and_number():
 
     ports = document['applications']['a']['units']['a/0']['open-ports']
     assert ports == ['icmp', '80/tcp', '443/tcp', '8000-8010/tcp', '53/udp']
+
+
+def test_an_update_status_hides_nothing_that_is_to_be_done():
+    sim = simulation()
+    sim.settle()
+    unit = sim.unit('a/0')
+    unit.running = LifecycleHook('update-status')
+    assert agent_status(sim.model, unit, sim.now).current == 'idle'
+
+    sim.model.apps['a'].trust = True
+
+    shown = agent_status(sim.model, unit, sim.now)
+    assert (shown.current, shown.message) == ('executing', 'running config-changed hook')
+
+
+def test_a_failed_hook_is_no_error_while_it_is_run_again():
+    sim = simulation()
+    unit = sim.unit('a/0')
+    op = LifecycleHook('start')
+    unit.failure = Failure(op, 1, sim.now)
+
+    unit.running = RunTask('1')
+    assert workload_status(unit).current == 'error'
+    unit.running = op
+
+    assert workload_status(unit).current != 'error'

@@ -50,3 +50,13 @@ def test_update_status_follows_the_models_interval(juju: Juju, tmp_path: Path):
 
     juju.until(updated)
     assert juju.model_config()['update-status-hook-interval'] == '200ms'
+
+
+def test_what_is_due_in_centuries_stops_nobody(juju: Juju, tmp_path: Path):
+    juju.model_config({'update-status-hook-interval': '106751d'})
+    juju.deploy(provider(tmp_path))
+    juju.settle()
+
+    juju.exec('secret-add --expire 9999-12-31T23:59:59Z key=value', unit='ca/0')
+
+    assert juju.exec('is-leader', unit='ca/0').stdout == 'True\n'

@@ -7,13 +7,15 @@ import signal
 import sys
 import threading
 import traceback
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from minijuju import artifact, lifecycle
+from minijuju import artifact, lifecycle, progress
 from minijuju.dispatch import hook_command
 from minijuju.environment import hook_environment
 from minijuju.interpreter import python_folder
 from minijuju.operations import (
+    UPDATE_STATUS,
     EnterScope,
     LeaveScope,
     LifecycleHook,
@@ -24,19 +26,22 @@ from minijuju.operations import (
 )
 from minijuju.outputs import Output, follow
 from minijuju.processes import kill_group, kill_marked, start
-from minijuju.resolver import UPDATE_STATUS, config_digest, next_op, wake_at
+from minijuju.resolver import config_digest, next_op, wake_at
 from minijuju.status import agent_status, workload_status
 from minijuju.unpack import remove_tree
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from minijuju.charm import Charm
     from minijuju.context import HookContext
     from minijuju.controller import Controller
-    from minijuju.model import Model, Task, Unit
+    from minijuju.model import Model, Unit
     from minijuju.operations import Hook, Op
+    from minijuju.task import Task
 
-# Ended by these, a hook neither failed nor succeeded: it is run again.
-_INTERRUPTIONS = {-signal.SIGTERM, -signal.SIGKILL}
+_REST = timedelta(seconds=0.3)  # of a unit whose hook was killed: some always kill themselves
+_LONGEST_WAIT = 3600.0  # seconds; the machine's clock may be set meanwhile
 
 
 class Agents:
@@ -118,7 +123,7 @@ class Agents:
                     task = model.tasks[op.task]
                     task.status, task.started = 'running', now
                 elif isinstance(op, LifecycleHook | RelationHook | SecretHook):
-                    lifecycle.begin(model, unit, op, now)
+                    progress.begin(model, unit, op, now)
                 unit.running = op
                 if op != UPDATE_STATUS:
                     unit.agent_since = now
@@ -129,19 +134,25 @@ class Agents:
 
     def _find(self) -> tuple[Model, Unit, Op] | None:
         """Return the unit that has waited longest; operations without a process are done here."""
-        controller = self._controller
-        for model in controller.models.values():
-            for unit in sorted(model.units(), key=lambda unit: unit.agent_since):
-                while unit.running is None:
-                    op = next_op(model, unit, controller.clock.now())
-                    if op is None:
-                        break
-                    if not self._without_process(model, unit, op):
-                        return model, unit, op
-                    controller.changed.notify_all()
-                    if isinstance(op, Remove):
-                        return self._find()
+        now = self._controller.clock.now()
+        for model, unit in sorted(self._ready(), key=lambda found: found[1].served):
+            if unit.rests_until is not None and now < unit.rests_until:
+                continue
+            unit.rests_until = None
+            while op := next_op(model, unit, now):
+                if not self._without_process(model, unit, op):
+                    return model, unit, op
+                self._controller.changed.notify_all()
+                if isinstance(op, Remove):
+                    return self._find()
         return None
+
+    def _ready(self) -> Iterator[tuple[Model, Unit]]:
+        """Yield the units of all models of which nothing runs."""
+        for model in self._controller.models.values():
+            for unit in model.units():
+                if unit.running is None:
+                    yield model, unit
 
     def _without_process(self, model: Model, unit: Unit, op: Op) -> bool:
         match op:
@@ -174,25 +185,25 @@ class Agents:
         op = unit.failure.op if unit.failure is not None else None
         if isinstance(op, LifecycleHook | RelationHook | SecretHook):
             now = self._controller.clock.now()
-            lifecycle.succeed(model, unit, op, config_digest(model, unit), now)
+            progress.succeed(model, unit, op, config_digest(model, unit), now)
 
     def _time_to_wake(self) -> float | None:
         controller = self._controller
         now = controller.clock.now()
-        moments = [
-            moment
-            for model in controller.models.values()
-            for unit in model.units()
-            if unit.running is None and (moment := wake_at(model, unit)) is not None
-        ]
-        return max((min(moments) - now).total_seconds(), 0.01) if moments else None
+        found = (wake_at(model, unit) for model, unit in self._ready())
+        moments = [moment for moment in found if moment is not None]
+        if not moments:
+            return None
+        return min(max((min(moments) - now).total_seconds(), 0.01), _LONGEST_WAIT)
 
     def _replaced_charm(self, model: Model, unit: Unit, op: Op) -> Charm | None:
         """Take up a new charm when it is time to, and return the one whose files are there."""
         app = model.apps[unit.app]
-        upgrade = op == LifecycleHook('upgrade-charm') and unit.charm.digest != app.charm.digest
-        if op == LifecycleHook('install') or upgrade or unit.forced_refresh:
-            old, unit.charm, unit.forced_refresh = unit.charm, app.charm, False
+        new = unit.charm.digest != app.charm.digest
+        upgrade = new and op == LifecycleHook('upgrade-charm')
+        forced = new and app.forced and unit.failure is not None
+        if op == LifecycleHook('install') or upgrade or forced:
+            old, unit.charm = unit.charm, app.charm
             if upgrade:
                 unit.queued = 'upgrade-charm'
             return old
@@ -237,17 +248,18 @@ class Agents:
             problem = context.commit() if code == 0 else ''
             if problem:
                 self._log(context, 'ERROR', f'committing requested changes failed: {problem}')
-            unit.running = None
+            unit.running, unit.served = None, now
             op = context.op
+            shown = op != UPDATE_STATUS or code or problem
+            if shown:
+                unit.agent_since = now
             if isinstance(op, RunTask):
                 self._finish_task(context, model.tasks[op.task], code, problem, outputs)
             elif isinstance(op, LifecycleHook | RelationHook | SecretHook):
                 self._finish_hook(context, op, config, code, problem)
-            if op != UPDATE_STATUS:
-                unit.agent_since = now
-                status = agent_status(model, unit, now)
-                if status.current == 'idle':
-                    unit.record('juju-unit', status)
+            status = agent_status(model, unit, now)
+            if shown and status.current == 'idle':
+                unit.record('juju-unit', status)
             controller.changed.notify_all()
 
     def _finish_hook(
@@ -255,33 +267,24 @@ class Agents:
     ) -> None:
         controller, unit, model = self._controller, context.unit, context.model
         now = controller.clock.now()
-        if code in _INTERRUPTIONS:
+        if _killed(code):
+            unit.rests_until = now + _REST
             self._log(context, 'WARNING', f'hook "{op.name}" was interrupted; it will run again')
         elif code or problem:
             self._log(context, 'ERROR', f'hook "{op.name}" failed: exit status {code}')
-            retry = model.settings.get('automatically-retry-hooks', 'true') != 'false'
-            factor = controller.options.retry_factor
-            lifecycle.fail(unit, op, retry=retry, factor=factor, now=now)
+            progress.fail(unit, op, factor=controller.options.retry_factor, now=now)
             unit.record('workload', workload_status(unit))
+            lifecycle.leave_forced(model)
         else:
             self._log(context, 'INFO', f'ran "{op.name}" hook')
-            lifecycle.succeed(model, unit, op, config, now)
+            progress.succeed(model, unit, op, config, now)
 
     def _finish_task(
         self, context: HookContext, task: Task, code: int, problem: str, outputs: list[Output]
     ) -> None:
-        task.completed = self._controller.clock.now()
+        now, failed, killed = self._controller.clock.now(), context.action_failed, _killed(code)
         task.stdout, task.stderr = (output.text for output in outputs)
-        task.return_code = code
-        if code in _INTERRUPTIONS:
-            task.message = 'action terminated'
-        elif problem:
-            # What the charm says of its failure stays (Juju's finalizeAction).
-            task.return_code = 1
-            task.stderr = f'{task.stderr}\n{problem}' if task.stderr else problem
-            task.message = task.message or 'committing requested changes failed'
-        failed = code in _INTERRUPTIONS or problem or context.action_failed
-        task.status = 'failed' if failed else 'completed'
+        task.end(now, code, problem, failed=failed, killed=killed)
         self._log(
             context, 'INFO', f'ran task {task.id} {task.action or "juju-exec"}: {task.status}'
         )
@@ -289,3 +292,8 @@ class Agents:
     def _log(self, context: HookContext, level: str, message: str) -> None:
         unit = context.unit.name
         self._controller.log(context.model, unit, 'juju.worker.uniter.operation', level, message)
+
+
+def _killed(code: int) -> bool:
+    """Say whether a hook was ended so that it neither failed nor succeeded: it is run again."""
+    return code in {-signal.SIGTERM, -signal.SIGKILL}

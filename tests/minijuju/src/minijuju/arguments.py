@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 # What Go's strconv.ParseBool takes, and no more.
 _TRUE = {'1', 't', 'T', 'true', 'TRUE', 'True'}
 _FALSE = {'0', 'f', 'F', 'false', 'FALSE', 'False'}
+_DIGITS = 18  # that always fit into Go's int
 
 
 class Refused(Exception):
@@ -149,6 +150,12 @@ def refuse_excess(arguments: Arguments, most: int | None) -> None:
     if extra:
         listed = ' '.join(map(to_json, extra))
         raise Refused(f'unrecognized args: [{listed}]', code=2)
+
+
+def whole_number(value: str) -> int | None:
+    """Return the number in a text of ASCII digits, None for any other and beyond 64 bits."""
+    digits = value.isascii() and value.isdigit() and len(value) <= _DIGITS
+    return int(value) if digits else None
 
 
 def switch(value: str) -> bool | None:

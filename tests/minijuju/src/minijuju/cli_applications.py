@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minijuju import lifecycle
-from minijuju.arguments import Refused
+from minijuju.arguments import Refused, whole_number
 from minijuju.cli import command
+from minijuju.command import check_alive
 from minijuju.unpack import remove_tree
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def _remove_application(call: Command) -> str:
 @command('add-unit', '!attach-storage=', 'n|num-units=', '!to=', most=1)
 def _add_unit(call: Command) -> str:
     app = call.app(call.required(0, 'application'))
+    check_alive(call.model)
     if app.dying:
         raise Refused(f'cannot add unit to application "{app.name}": application is not alive')
     add_units(call, app, call.count('num-units', 1))
@@ -59,11 +61,12 @@ def _add_unit(call: Command) -> str:
 def _scale_application(call: Command) -> str:
     """Bring an application to a number of units; Juju allows it on Kubernetes only."""
     app, wanted = call.app(call.required(0, 'application')), call.required(1, 'scale')
-    if not wanted.isdigit():
+    scale = whole_number(wanted)
+    if scale is None:
         raise Refused(f'invalid scale "{wanted}": expected integer', code=2)
     alive = [unit for unit in app.units.values() if not unit.dying]
-    add_units(call, app, int(wanted) - len(alive))
-    for unit in sorted(alive, key=lambda unit: unit.number)[int(wanted) :]:
+    add_units(call, app, scale - len(alive))
+    for unit in sorted(alive, key=lambda unit: unit.number)[scale:]:
         unit.dying = True
     return ''
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minijuju import lifecycle
-from minijuju.arguments import Refused, key_values
+from minijuju.arguments import Refused
 from minijuju.artifact import load_artifact
 from minijuju.charm import APP_NAME
 from minijuju.cli import command
 from minijuju.cli_applications import add_units
 from minijuju.cli_config import options_given, parse_options, set_options
+from minijuju.command import check_alive
 from minijuju.model import App, Endpoint
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 def _deploy(call: Command) -> str:
     charm = _load(call, call.required(0, 'charm or bundle'))
     model = call.model
+    check_alive(model)
     name = call.arguments.at(1) or charm.name
     if not APP_NAME.fullmatch(name):
         raise Refused(f'invalid application name "{name}"')
@@ -105,10 +107,7 @@ def _refresh(call: Command) -> str:
         for spec in charm.endpoints.values():
             if spec.role == 'peer' and spec.name not in known:
                 lifecycle.add_relation(model, (Endpoint(app.name, spec),))
-    forced = call.arguments.on('force') or call.arguments.on('force-units')
-    for unit in app.units.values():
-        if forced and unit.failure is not None and unit.charm.digest != charm.digest:
-            unit.forced_refresh = True
+    app.forced = call.arguments.on('force') or call.arguments.on('force-units')
     set_options(app, options)
     call.notes.append(f'Added local charm "{charm.name}", revision {app.revision}, to the model')
     return ''
@@ -164,8 +163,20 @@ def _next_revision(call: Command, charm: Charm) -> int:
     return revisions[charm.name]
 
 
+def _given_resources(call: Command) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for word in call.arguments.all('resource'):
+        name, equals, value = word.partition('=')
+        problem = '' if equals else f'badly formatted name value pair: {word}'
+        if problem or name in found:
+            problem = problem or f'duplicate name specified: "{name}"'
+            raise Refused(f'invalid value "{word}" for option --resource: {problem}', code=2)
+        found[name] = value
+    return found
+
+
 def _take_resources(call: Command, app: App, charm: Charm) -> None:
-    for name, value in key_values(call.arguments.all('resource')).items():
+    for name, value in _given_resources(call).items():
         if name not in charm.resources:
             raise Refused(f'unknown resource "{name}"')
         source = call.path(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minijuju.arguments import Refused, key_values, switch
+from minijuju.arguments import Refused, key_values, switch, whole_number
 from minijuju.cli import command
 from minijuju.clock import parse_duration
 from minijuju.document import mapping, text
@@ -85,7 +85,7 @@ def _model_config(call: Command) -> str:
 @command('model-constraints', most=0)
 def _model_constraints(call: Command) -> str:
     constraints = call.model.constraints.items()
-    return call.formatted({k: int(v) if v.isdecimal() else v for k, v in constraints})
+    return call.formatted({k: v if (n := whole_number(v)) is None else n for k, v in constraints})
 
 
 @command('set-model-constraints', most=None)

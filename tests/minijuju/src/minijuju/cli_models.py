@@ -70,6 +70,7 @@ def _destroy_model(call: Command) -> str:
             call.agents.remove(model, unit)
         for relation in [*model.relations.values()]:
             sever(model, relation)
+    model.dying = True
     model.offers.clear()
     for app in [*model.apps.values()]:
         lifecycle.destroy_app(model, app)
@@ -154,7 +155,8 @@ def _advance_clock(call: Command) -> str:
     length = parse_duration(given)
     if length is None:
         raise Refused(f'invalid duration "{given}"', code=2)
-    call.controller.clock.advance(length)
+    if not call.controller.clock.advance(length):
+        raise Refused(f'invalid duration "{given}": no clock goes that far', code=2)
     if faketime() is None:
         call.notes.append(
             'WARNING without libfaketime only timers go forward: charms still see the real time'
@@ -176,7 +178,7 @@ def _model_info(call: Command, name: str) -> dict[str, object]:
         'cloud': CLOUD,
         'region': CLOUD,
         'type': 'lxd',
-        'life': 'alive',
-        'status': {'current': 'available', 'since': rfc3339(model.created)},
+        'life': 'dying' if model.dying else 'alive',
+        'status': {'current': model.status, 'since': rfc3339(model.created)},
         'agent-version': VERSION,
     }

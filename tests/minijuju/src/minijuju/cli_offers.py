@@ -9,7 +9,7 @@ from minijuju import lifecycle
 from minijuju.arguments import Refused
 from minijuju.charm import APP_NAME
 from minijuju.cli import command
-from minijuju.command import check_controller
+from minijuju.command import check_alive, check_controller
 from minijuju.offers import Offer, Saas, connections, specs_of
 from minijuju.status import OWNER, remote_endpoints
 from minijuju.status_table import table
@@ -30,6 +30,7 @@ def _offer(call: Command) -> str:
         raise Refused('an offer must at least specify application endpoint', code=2)
     reference, _, app_name = target.rpartition('.')
     model = call.find_model(reference) if reference else call.model
+    check_alive(model)
     app = model.apps.get(app_name)
     if app is None or app.dying:
         raise Refused(f'application "{app_name}" not found')
@@ -111,6 +112,7 @@ def consume(call: Command, reference: str, alias: str = '') -> Saas:
         Refused: there is no such offer, or the alias means something else.
     """
     model, (far, name) = call.model, _parse(call, reference)
+    check_alive(model)
     offer = far.offers.get(name)
     if offer is None:
         raise Refused(f'application offer "{_url(far, name)}" not found')

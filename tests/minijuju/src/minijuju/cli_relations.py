@@ -6,9 +6,10 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from minijuju import lifecycle
-from minijuju.arguments import Refused
+from minijuju.arguments import Refused, whole_number
 from minijuju.cli import command
 from minijuju.cli_offers import consume
+from minijuju.command import check_alive
 from minijuju.model import Endpoint
 from minijuju.offers import connect
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 def _integrate(call: Command) -> str:
     if len(call.arguments.positional) != 2:
         raise Refused('an integration must involve two applications', code=2)
+    check_alive(call.model)
     one, other = call.arguments.positional
     pairs = [
         (first, second)
@@ -61,11 +63,11 @@ def _integrate(call: Command) -> str:
 
 @command('remove-relation', 'force', most=2)
 def _remove_relation(call: Command) -> str:
-    if call.arguments.positional and call.arguments.at(0).isdigit():
-        number = int(call.arguments.at(0))
+    if given := call.arguments.at(0) if call.arguments.at(0).isdigit() else '':
+        number = whole_number(given)
         found = [r for r in call.model.relations.values() if r.id == number and not r.is_peer]
         if not found:
-            raise Refused(f'relation {number} not found')
+            raise Refused(f'relation {given} not found')
     else:
         one, other = call.required(0, 'application'), call.required(1, 'application')
         pairs = product(_endpoints(call, one), _endpoints(call, other))
@@ -74,10 +76,12 @@ def _remove_relation(call: Command) -> str:
             raise Refused(f'relation "{one} {other}" not found')
         if len(found) > 1:
             raise Refused(f'ambiguous relation: "{one} {other}" names {len(found)} relations')
-    lifecycle.end_relation(found[0])
-    if call.arguments.on('force'):
-        lifecycle.drop_relation(call.model, found[0])
-    lifecycle.sweep(call.model)
+    [relation] = found
+    twin = relation.twin
+    lifecycle.end_relation(relation, forced=call.arguments.on('force'))
+    for model in (call.model, twin.model) if twin is not None else (call.model,):
+        lifecycle.leave_forced(model)
+        lifecycle.sweep(model)
     return ''
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minijuju.arguments import Refused, key_values
+from minijuju.arguments import Refused, key_values, whole_number
 from minijuju.cli import command
 from minijuju.clock import rfc3339
 from minijuju.document import text
@@ -53,9 +53,7 @@ def _update_secret(call: Command) -> str:
     latest = secret.latest
     if content and (latest is None or checksum(content) != checksum(latest.content)):
         secret.add_revision(content, now)
-    if secret.auto_prune:
-        for revision in secret.obsolete():
-            del secret.revisions[revision.number]
+    secret.prune()
     secret.updated = now
     return ''
 
@@ -82,9 +80,7 @@ def _revoke_secret(call: Command) -> str:
 def _remove_secret(call: Command) -> str:
     secret, given = _users(call), call.arguments.value('revision')
     if given:
-        if not given.isdigit() or int(given) not in secret.revisions:
-            raise Refused(f'secret "{secret.id}" revision {given} not found')
-        del secret.revisions[int(given)]
+        del secret.revisions[_revision_number(secret, given)]
     if not given or not secret.revisions:
         del call.model.secrets[secret.id]
     return ''
@@ -112,10 +108,8 @@ def _show_secret(call: Command) -> str:
     for option, both in (('revision', given), ('reveal', call.arguments.on('reveal'))):
         if both and all_revisions:
             raise Refused(f'specify either --{option} or --revisions but not both', code=2)
-    if given and (not given.isdigit() or int(given) not in secret.revisions):
-        raise Refused(f'secret "{secret.id}" revision {given} not found')
+    shown = secret.revisions[_revision_number(secret, given)] if given else secret.latest
     found = _document(call, secret)
-    shown = secret.revisions[int(given)] if given else secret.latest
     if shown is not None:
         found['revision'] = shown.number
         found['checksum'] = checksum(shown.content)
@@ -163,6 +157,13 @@ def _users(call: Command) -> Secret:
     if not _is_users(secret):
         raise Refused(f'secret "{secret.id}" is owned by {_owner(secret)}: permission denied')
     return secret
+
+
+def _revision_number(secret: Secret, given: str) -> int:
+    number = whole_number(given)
+    if number not in secret.revisions:
+        raise Refused(f'secret "{secret.id}" revision {given} not found')
+    return number
 
 
 def _is_users(secret: Secret) -> bool:

@@ -13,9 +13,11 @@ from minijuju.cli import command
 from minijuju.clock import parse_duration, rfc3339
 from minijuju.document import dump, mapping, text, to_json
 from minijuju.machine import run_on_machine
-from minijuju.model import Task
+from minijuju.task import Task
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from minijuju.charm import ActionSpec
     from minijuju.command import Command
     from minijuju.model import Unit
@@ -38,6 +40,7 @@ def _run(call: Command) -> str:
         raise Refused('no unit specified', code=2)
     if not rest:
         raise Refused('no action specified', code=2)
+    limit = _limit(call, '60s')
     action, units = rest[0], [call.unit(name) for name in names]
     missing = [unit for unit in units if action not in unit.charm.actions]
     if missing:
@@ -49,7 +52,7 @@ def _run(call: Command) -> str:
     for unit in units:
         params = task_params(call, unit.charm.actions[action], rest[1:])
         tasks.append(schedule(call, unit, action=action, params=params))
-    return _await(call, tasks, default='60s')
+    return _await(call, tasks, limit)
 
 
 @command(
@@ -69,11 +72,12 @@ def _exec(call: Command) -> str:
     words = call.arguments.positional
     if not words:
         raise Refused('no commands specified', code=2)
+    limit = _limit(call, '5m')
     shell_line = words[0] if len(words) == 1 else shlex.join(words)
     units, machines = _targets(call)
     tasks = [schedule(call, unit, shell_line=shell_line) for unit in units]
     tasks += [schedule(call, u, shell_line=shell_line, on_machine=True) for u in machines]
-    return _await(call, tasks, default='5m')
+    return _await(call, tasks, limit)
 
 
 @command('show-task', '!wait=', '!watch', most=1)
@@ -165,16 +169,13 @@ def schedule(
     return task
 
 
-def wait_for(call: Command, tasks: list[Task], limit: str | None) -> None:
+def wait_for(call: Command, tasks: list[Task], limit: timedelta | None) -> None:
     """Wait until all tasks are done.
 
     Raises:
-        Refused: the limit, a Go duration, was too short.
+        Refused: the limit was too short.
     """
-    length = parse_duration(limit) if limit is not None else None
-    if limit is not None and length is None:
-        raise Refused(f'invalid value "{limit}" for option --wait', code=2)
-    deadline = None if length is None else time.monotonic() + length.total_seconds()
+    deadline = None if limit is None else time.monotonic() + limit.total_seconds()
     call.controller.changed.notify_all()
     while not all(task.done for task in tasks):
         left = None if deadline is None else deadline - time.monotonic()
@@ -184,7 +185,15 @@ def wait_for(call: Command, tasks: list[Task], limit: str | None) -> None:
         call.controller.changed.wait(left)
 
 
-def _await(call: Command, tasks: list[Task], *, default: str) -> str:
+def _limit(call: Command, default: str) -> timedelta:
+    given = call.arguments.value('wait', default)
+    length = parse_duration(given)
+    if length is None:
+        raise Refused(f'invalid value "{given}" for option --wait', code=2)
+    return length
+
+
+def _await(call: Command, tasks: list[Task], limit: timedelta) -> str:
     if call.arguments.on('background'):
         listed = ', '.join(task.id for task in tasks)
         call.notes.append(f'Scheduled task {listed}: check with "juju show-task"')
@@ -194,7 +203,7 @@ def _await(call: Command, tasks: list[Task], *, default: str) -> str:
         + '\n'.join(f'  - task {t.id} on {re.sub("[ /]", "-", _receiver(t))}' for t in tasks)
         + '\n'
     )
-    wait_for(call, tasks, call.arguments.value('wait', default))
+    wait_for(call, tasks, limit)
     documents = {task.machine or task.unit: _document(task) for task in tasks}
     match call.arguments.value('format', 'plain'):
         case 'json':

@@ -45,14 +45,24 @@ def _resolved(call: Command) -> str:
     model = call.model
     units = [call.unit(name) for name in call.arguments.positional]
     if call.arguments.on('all'):
-        units = [unit for unit in model.units() if unit.failure is not None]
+        units = [unit for unit in model.units() if unit.in_error]
     if not units and not call.arguments.on('all'):
         call.required(0, 'unit')
     for unit in units:
-        if unit.failure is None:
+        if not unit.in_error:
             raise Refused(f'unit "{unit.name}" is not in an error state')
         if call.arguments.on('no-retry'):
             call.agents.skip(model, unit)
         else:
             unit.resolved = True
+    return ''
+
+
+@command('move-leadership', most=1)
+def _move_leadership(call: Command) -> str:
+    """Make a unit its application's leader at once; Juju has no such command."""
+    unit = call.unit(call.required(0, 'unit'))
+    if unit.dying:
+        raise Refused(f'unit "{unit.name}" is dying: it cannot lead')
+    lifecycle.move_leadership(call.model.apps[unit.app], unit)
     return ''

@@ -54,9 +54,9 @@ if [[ -z $home ]]; then
     exit 1
 fi
 
-# The daemon may be ending just now, so that a second and a third attempt can be needed. 254 says
-# that the daemon on that port is another one.
-for _ in 1 2 3; do
+# The daemon may be ending just now, and then the next one. 254 says that the daemon on that port is
+# another one.
+while ((SECONDS < 60)); do
     port= token=
     { read -r port token <"$home/daemon"; } 2>/dev/null
     if [[ -n $port ]] && ask "$port" "$token" "$PWD" juju "$JUJU_MODEL" "$@" && ((code != 254)); then

@@ -14,8 +14,12 @@ _UNITS = {
     'h': 3600.0,
     'd': 86400.0,
 }
-_PART = re.compile(r'(\d+(?:\.\d+)?)(ns|us|ms|s|m|h|d)')
-_GO_DURATION = re.compile(r'(-?)((?:\d+(?:\.\d+)?(?:ns|us|ms|s|m|h))+)')
+_PART = re.compile(r'([0-9]+(?:\.[0-9]+)?)(ns|us|ms|s|m|h|d)')
+_GO_DURATION = re.compile(r'(-?)((?:[0-9]+(?:\.[0-9]+)?(?:ns|us|ms|s|m|h))+)')
+# Go counts nanoseconds in 63 bits, which end after 292 years, as do Python's waits.
+_LONGEST = timedelta(days=106_751)
+# Far enough from Python's last year for every length that may be added.
+_LAST = datetime(9000, 1, 1, tzinfo=timezone.utc)
 _MOMENT = re.compile(r'(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?')
 
 
@@ -34,9 +38,12 @@ class Clock:
         """Return the present moment in UTC."""
         return datetime.now(timezone.utc) + self._offset
 
-    def advance(self, by: timedelta) -> None:
-        """Put the clock forward."""
+    def advance(self, by: timedelta) -> bool:
+        """Put the clock forward, and say whether it goes that far: to the year 9000."""
+        if self.now() > _LAST - by:
+            return False
         self._offset += by
+        return True
 
 
 def rfc3339(moment: datetime) -> str:
@@ -53,9 +60,10 @@ def parse_duration(value: str) -> timedelta | None:
     """Return the length of a Go duration such as ``1h30m`` or ``10s``, None when it is not one.
 
     Days (``2d``) are understood too. A bare number counts as seconds, as jubilant may send it.
+    What is longer than Go can count is none.
     """
-    if re.fullmatch(r'\d+(\.\d+)?', value):
-        return timedelta(seconds=float(value))
+    if re.fullmatch(r'[0-9]+(\.[0-9]+)?', value):
+        return _length(f'{value}s')
     if not value or _PART.sub('', value):
         return None
     return _length(value)
@@ -67,7 +75,8 @@ def go_duration(value: str) -> timedelta | None:
     if match is None:
         return None
     sign, parts = match.groups()
-    return -_length(parts) if sign else _length(parts)
+    length = _length(parts)
+    return -length if sign and length is not None else length
 
 
 def parse_moment(value: str, now: datetime) -> datetime | None:
@@ -81,12 +90,12 @@ def parse_moment(value: str, now: datetime) -> datetime | None:
         zone = '+00:00' if zone in {None, 'Z'} else zone
         try:
             return datetime.fromisoformat(f'{date}T{time}.{micro}{zone}').astimezone(timezone.utc)
-        except ValueError:
+        except (ValueError, OverflowError):  # the zone may lead out of the calendar
             return None
     length = go_duration(value)
     return None if length is None else now + length
 
 
-def _length(parts: str) -> timedelta:
+def _length(parts: str) -> timedelta | None:
     seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(parts))
-    return timedelta(seconds=seconds)
+    return timedelta(seconds=seconds) if seconds <= _LONGEST.total_seconds() else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from minijuju.arguments import Arguments, Refused
+from minijuju.arguments import Arguments, Refused, whole_number
 from minijuju.document import dump, load, mapping, to_json
 from minijuju.status import CONTROLLER, OWNER
 
@@ -156,9 +156,10 @@ class Command:
             Refused: it is no number (exit code 2).
         """
         given = self.arguments.value(option, str(default))
-        if not given.isascii() or not given.isdigit():
+        number = whole_number(given)
+        if number is None:
             raise Refused(f'invalid value "{given}" for option --{option}', code=2)
-        return int(given)
+        return number
 
     @contextmanager
     def unlocked(self) -> Generator[None]:
@@ -181,6 +182,12 @@ class Command:
 
     def _selection(self) -> Path:
         return self.controller.home / 'current-model'
+
+
+def check_alive(model: Model) -> None:
+    """Refuse to add to a model that is being destroyed."""
+    if model.dying:
+        raise Refused(f'model "{model.name}" is dying')
 
 
 def check_controller(name: str) -> None:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from minijuju.model import Bag, Membership, Model, Relation, Task, Unit
+    from minijuju.model import Bag, Membership, Model, Relation, Unit
     from minijuju.operations import Op
+    from minijuju.task import Task
 
 BAG_LIMIT = 16 * 1024 * 1024
 STATE_LIMIT = 2 * 1024 * 1024

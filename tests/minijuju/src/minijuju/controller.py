@@ -55,9 +55,11 @@ class Controller:
         return model
 
     def drop_model(self, model: Model) -> None:
-        """Forget a model; its debug log's file stays."""
+        """Forget a model; its debug log's file stays. With the last one time is as it was."""
         del self.models[model.name]
         self.logs.pop(model.name).close()
+        if not self.models:
+            self.clock = Clock()
 
     def next_address(self) -> str:
         """Return an address of 127.0.0.0/8 that no unit has had."""

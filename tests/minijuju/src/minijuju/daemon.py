@@ -20,7 +20,7 @@ from minijuju import hooktools
 from minijuju.agent import Agents
 from minijuju.controller import Controller
 from minijuju.install import client_text, read_options
-from minijuju.processes import keep_warden
+from minijuju.processes import keep_warden, kill_marked
 from minijuju.server import Server
 
 if TYPE_CHECKING:
@@ -78,6 +78,9 @@ def stop(home: Path) -> bool:
 def _run(home: Path, lock: int, tell: int) -> None:
     controller: Controller | None = None
     try:
+        if (home / 'daemon').exists():
+            # The daemon before was killed. If its warden was too, what charms had started is left.
+            kill_marked(b'JUJU_CONTEXT_ID=', b'=' + os.fsencode(home / 'models') + b'/')
         controller = Controller(home, read_options(home))
         os.ftruncate(lock, 0)
         os.write(lock, str(os.getpid()).encode())

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from minijuju.context import HookContext
-    from minijuju.model import Model, Task, Unit
+    from minijuju.model import Model, Unit
+    from minijuju.task import Task
 
 _FAKETIME = (
     Path('/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1'),

@@ -119,7 +119,7 @@ class Call:
             given = self.arguments.value(option)
             if option in self.arguments.values:
                 number = given.rpartition(':')[2]
-                known = bool(re.fullmatch(r'[+-]?[0-9]+', number))
+                known = bool(re.fullmatch(r'[+-]?[0-9]{1,18}', number))
                 relation = self.context.relation(int(number)) if known else None
                 if relation is None:
                     shown = f'--{option}' if len(option) > 1 else f'-{option}'

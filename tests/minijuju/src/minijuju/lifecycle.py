@@ -1,27 +1,16 @@
-"""What operations and commands change in a model. Called with the controller's lock held."""
+"""How things in a model come and go. Called with the controller's lock held."""
 
 from __future__ import annotations
 
-import random
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from minijuju.model import Bag, Failure, Membership, Relation, Status, Unit
-from minijuju.operations import LifecycleHook, RelationHook, SecretHook
-from minijuju.secret import ROTATION
+from minijuju.model import Bag, Membership, Relation, Status, Unit
+from minijuju.operations import RelationHook
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from minijuju.model import App, Endpoint, Model
-    from minijuju.operations import Hook
-
-# Juju's retry strategy (retrystrategy.go:24-27): 5 s, twice as long each time, never over 5 min,
-# with jitter so that units which fail together do not come back together. The jitter is that of
-# its backoff timer (juju/utils).
-FIRST_RETRY = timedelta(seconds=5)
-LONGEST_RETRY = timedelta(minutes=5)
-JITTER = 0.03
 
 
 def add_relation(model: Model, ends: tuple[Endpoint, ...]) -> Relation:
@@ -45,6 +34,7 @@ def add_unit(model: Model, app: App, address: str, now: datetime) -> Unit:
         address=address,
         workload=Status('waiting', 'waiting for machine', now),
         agent_since=now,
+        served=now,
         charm=app.charm,
         folder=model.folder / 'units' / f'{app.name}-{number}' / 'charm',
     )
@@ -59,6 +49,14 @@ def elect(app: App) -> None:
         return
     by_number = sorted(app.units.values(), key=lambda unit: (unit.dying, unit.number))
     app.leader = by_number[0].name if by_number else ''
+
+
+def move_leadership(app: App, unit: Unit) -> None:
+    """Let a unit lead its application; the one that did so far hears nothing of it."""
+    before = app.units.get(app.leader)
+    if before is not None and before is not unit:
+        before.led = False
+    app.leader = unit.name
 
 
 def enter_scope(model: Model, unit: Unit, relations: tuple[int, ...]) -> None:
@@ -103,6 +101,7 @@ def sweep(model: Model) -> None:
                     drop_relation(model, relation)
             if not [relation for relation in relations if not relation.is_peer]:
                 _drop_owned(model, 'application', app.name)
+                _drop_grants(model, app.name)
                 del model.apps[app.name]
 
 
@@ -112,9 +111,7 @@ def drop_relation(model: Model, relation: Relation) -> None:
         return
     for unit in model.units():
         unit.memberships.pop(relation.id, None)
-        failed = unit.failure.op if unit.failure else None
-        if isinstance(failed, RelationHook) and failed.relation == relation.id:
-            unit.failure = None
+        _forget_failure(unit, relation)
     for secret in model.secrets.values():
         secret.grants = [grant for grant in secret.grants if grant.relation != relation.id]
     if relation.twin is not None:
@@ -122,11 +119,27 @@ def drop_relation(model: Model, relation: Relation) -> None:
         sweep(relation.twin.model)
 
 
-def end_relation(relation: Relation) -> None:
+def end_relation(relation: Relation, *, forced: bool = False) -> None:
     """Begin the end of a relation, in both models that it may be in."""
-    relation.dying = True
-    if relation.twin is not None:
-        relation.twin.relation.dying = True
+    for side in (relation, relation.twin and relation.twin.relation):
+        if side is not None:
+            side.dying, side.forced = True, side.forced or forced
+
+
+def leave_forced(model: Model) -> None:
+    """Let the model's units in error leave relations whose end is forced, without hooks."""
+    for relation in [*model.relations.values()]:
+        if relation.dying and relation.forced:
+            for unit in [unit for unit in model.units() if unit.in_error]:
+                if relation.id in unit.memberships:
+                    _forget_failure(unit, relation)
+                    leave_scope(model, unit, relation.id)
+
+
+def _forget_failure(unit: Unit, relation: Relation) -> None:
+    failed = unit.failure.op if unit.failure else None
+    if isinstance(failed, RelationHook) and failed.relation == relation.id:
+        unit.failure = None
 
 
 def destroy_app(model: Model, app: App) -> None:
@@ -147,7 +160,8 @@ def drop_unit(model: Model, unit: Unit) -> None:
     _drop_owned(model, 'unit', unit.name)
     for secret in model.secrets.values():
         secret.observers.pop(unit.name, None)
-        secret.grants = [grant for grant in secret.grants if grant.subject != unit.name]
+        secret.prune()
+    _drop_grants(model, unit.name)
     for task in model.tasks.values():
         if task.unit == unit.name and not task.done:
             task.status, task.message = 'failed', 'unit was removed'
@@ -158,123 +172,9 @@ def drop_unit(model: Model, unit: Unit) -> None:
     sweep(model)
 
 
-def begin(model: Model, unit: Unit, op: Hook, now: datetime) -> None:
-    """Note what is known when a hook begins: cached bags of its subject are forgotten."""
-    if isinstance(op, RelationHook) and op.remote_unit:
-        membership = unit.memberships.get(op.relation)
-        if membership is not None:
-            membership.cache.pop(op.remote_unit, None)
-    if op == LifecycleHook('install') and not unit.status_set:
-        unit.set_workload('maintenance', 'installing charm software', now)
-    if op == LifecycleHook('stop'):
-        unit.set_workload('maintenance', 'stopping charm software', now)
-    if op == LifecycleHook('remove'):
-        unit.set_workload('maintenance', 'cleaning up prior to charm deletion', now)
-
-
-def succeed(model: Model, unit: Unit, op: Hook, config: object, now: datetime) -> None:
-    """Record that a hook has run, or counts as run.
-
-    Args:
-        model: the unit's model.
-        unit: the unit.
-        op: the hook.
-        config: ``resolver.config_digest`` as it was when the hook began.
-        now: the present moment.
-    """
-    unit.failure, unit.resolved = None, False
-    if isinstance(op, LifecycleHook):
-        _lifecycle_done(unit, op.name, config, now)
-    elif isinstance(op, RelationHook):
-        _relation_done(model, unit, op)
-    else:
-        _secret_done(model, unit, op, now)
-
-
-def fail(unit: Unit, op: Hook, *, retry: bool, factor: float, now: datetime) -> None:
-    """Put the unit into error after a failed hook; ``factor`` scales the retry delays.
-
-    The delays begin anew after ``juju resolved``.
-    """
-    failed = 0 if unit.failure is None or unit.resolved else unit.failure.attempts
-    attempts = failed + 1
-    jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311, not for secrecy
-    delay = min(FIRST_RETRY * 2 ** min(attempts - 1, 10) * jitter, LONGEST_RETRY)
-    unit.failure = Failure(op, attempts, now + delay * factor if retry else None)
-    unit.resolved = False
-
-
-def _lifecycle_done(unit: Unit, name: str, config: object, now: datetime) -> None:
-    match name:
-        case 'install':
-            unit.installed = True
-        case 'leader-elected':
-            unit.led = True
-        case 'config-changed':
-            unit.config_seen = config
-            unit.queued = '' if unit.started else 'start'
-        case 'start':
-            unit.started, unit.queued = True, ''
-            update_status_ran(unit, now)
-            if not unit.status_set:
-                unit.set_workload('unknown', '', now)
-        case 'upgrade-charm':
-            unit.queued = 'config-changed'
-        case 'update-status':
-            update_status_ran(unit, now)
-        case 'stop':
-            unit.stopped = True
-        case _:
-            unit.removed = True
-            unit.set_workload('terminated', '', now)
-
-
-def update_status_ran(unit: Unit, now: datetime) -> None:
-    """Count the interval to the next update-status from now; it varies by a fifth."""
-    unit.last_update_status = now
-    unit.update_status_factor = random.uniform(0.8, 1.2)  # noqa: S311, not for secrecy
-
-
-def _relation_done(model: Model, unit: Unit, op: RelationHook) -> None:
-    membership = unit.memberships.get(op.relation)
-    if membership is None:
-        return
-    match op.kind:
-        case 'created':
-            membership.created = True
-        case 'joined':
-            membership.members[op.remote_unit] = op.version
-            membership.pending = op.remote_unit
-        case 'changed' if op.remote_unit:
-            membership.members[op.remote_unit] = op.version
-            if membership.pending == op.remote_unit:
-                membership.pending = ''
-        case 'changed':
-            membership.app_version = max(op.version, membership.app_version)
-        case 'departed':
-            membership.members.pop(op.remote_unit, None)
-        case 'broken':
-            leave_scope(model, unit, op.relation)
-
-
-def _secret_done(model: Model, unit: Unit, op: SecretHook, now: datetime) -> None:
-    secret = model.secrets.get(op.secret)
-    if secret is None:
-        return
-    revision = secret.revisions.get(op.revision)
-    match op.name:
-        case 'secret-changed':
-            if unit.name in secret.observers:
-                secret.observers[unit.name].notified = op.revision
-        case 'secret-rotate':
-            if secret.rotate in ROTATION:
-                secret.rotates = now + ROTATION[secret.rotate]
-        case 'secret-expired' if revision is not None:
-            revision.expiry_sent = revision.expires
-        case 'secret-remove' if revision is not None:
-            revision.removal_sent = True
-        case _:
-            pass
+def _drop_grants(model: Model, subject: str) -> None:
+    for secret in model.secrets.values():
+        secret.grants = [grant for grant in secret.grants if grant.subject != subject]
 
 
 def _drop_owned(model: Model, kind: str, name: str) -> None:

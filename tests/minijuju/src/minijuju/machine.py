@@ -11,7 +11,8 @@ from minijuju.processes import start
 
 if TYPE_CHECKING:
     from minijuju.controller import Controller
-    from minijuju.model import Model, Task, Unit
+    from minijuju.model import Model, Unit
+    from minijuju.task import Task
 
 
 def run_on_machine(controller: Controller, model: Model, unit: Unit, task: Task) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from minijuju.operations import UPDATE_STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from minijuju.offers import Offer, Saas, Twin
     from minijuju.operations import Op
     from minijuju.secret import Secret
+    from minijuju.task import Task
 
 
 NOT_LEADER = 'this unit is not the leader'
@@ -66,6 +69,8 @@ class Relation:
     id: int
     ends: tuple[Endpoint, ...]
     dying: bool = False
+    forced: bool = False
+    """Whether units in error leave it without hooks when it is dying."""
     app_bags: dict[str, Bag] = field(default_factory=dict[str, Bag])
     unit_bags: dict[str, Bag] = field(default_factory=dict[str, Bag])
     """Bags of every unit that ever entered; those of departed units stay readable."""
@@ -108,8 +113,8 @@ class Failure:
 
     op: Op
     attempts: int
-    retry_at: datetime | None
-    """None when hooks are not retried by themselves."""
+    retry_at: datetime
+    """When it is, in a model whose failed hooks are retried by themselves."""
 
 
 @dataclass
@@ -122,6 +127,8 @@ class Unit:
     address: str
     workload: Status
     agent_since: datetime
+    served: datetime
+    """When a hook or a task of it last ended; who was served longest ago comes next."""
     charm: Charm
     """The charm in the unit's folder, perhaps older than the application's."""
     folder: Path
@@ -141,8 +148,9 @@ class Unit:
     failure: Failure | None = None
     resolved: bool = False
     """Whether the failed hook is to be run again at once."""
-    forced_refresh: bool = False
     running: Op | None = None
+    rests_until: datetime | None = None
+    """After a hook that was killed: until then nothing of it runs."""
     last_update_status: datetime | None = None
     update_status_factor: float = 1.0
     ports: frozenset[str] = frozenset()
@@ -154,6 +162,15 @@ class Unit:
     def name(self) -> str:
         """The unit's name, ``ca/0``."""
         return f'{self.app}/{self.number}'
+
+    @property
+    def in_error(self) -> bool:
+        """Whether a hook has failed and is not run again just now.
+
+        An update-status never shows, so that its error stays while it is run again.
+        """
+        failed = self.failure.op if self.failure is not None else None
+        return failed is not None and (self.running != failed or failed == UPDATE_STATUS)
 
     def set_workload(self, current: str, message: str, now: datetime) -> None:
         """Set the workload status."""
@@ -177,6 +194,8 @@ class App:
     config: dict[str, object] = field(default_factory=dict[str, object])
     """Options that were set; others have their default."""
     trust: bool = False
+    forced: bool = False
+    """Whether the charm is also for units in error: the last refresh was forced."""
     status: Status | None = None
     """What the leader set for the application."""
     version: str = ''
@@ -193,35 +212,6 @@ class App:
 
 
 @dataclass
-class Task:
-    """An action or a command on one unit."""
-
-    id: str
-    unit: str
-    action: str
-    """The action's name, empty for a command."""
-    command: str
-    enqueued: datetime
-    params: dict[str, object] = field(default_factory=dict[str, object])
-    status: Literal['pending', 'running', 'completed', 'failed'] = 'pending'
-    results: dict[str, str] = field(default_factory=dict[str, str])
-    message: str = ''
-    log: list[str] = field(default_factory=list[str])
-    return_code: int = 0
-    stdout: str = ''
-    stderr: str = ''
-    started: datetime | None = None
-    completed: datetime | None = None
-    machine: str = ''
-    """Set when the command runs on the unit's machine, without a hook's context."""
-
-    @property
-    def done(self) -> bool:
-        """Whether there is a result."""
-        return self.status in {'completed', 'failed'}
-
-
-@dataclass
 class Model:
     """A model."""
 
@@ -229,12 +219,13 @@ class Model:
     uuid: str
     created: datetime
     folder: Path
+    dying: bool = False
     apps: dict[str, App] = field(default_factory=dict[str, App])
     relations: dict[int, Relation] = field(default_factory=dict[int, Relation])
     secrets: dict[str, Secret] = field(default_factory=dict[str, 'Secret'])
     settings: dict[str, str] = field(default_factory=dict[str, str])
     constraints: dict[str, str] = field(default_factory=dict[str, str])
-    tasks: dict[str, Task] = field(default_factory=dict[str, Task])
+    tasks: dict[str, Task] = field(default_factory=dict[str, 'Task'])
     next_task: int = 1
     next_relation: int = 0
     next_machine: int = 0
@@ -242,6 +233,11 @@ class Model:
     offers: dict[str, Offer] = field(default_factory=dict[str, 'Offer'])
     saas: dict[str, Saas] = field(default_factory=dict[str, 'Saas'])
     """Offers of other models that this one consumes, by alias."""
+
+    @property
+    def status(self) -> str:
+        """What Juju calls the state that the model is in."""
+        return 'destroying' if self.dying else 'available'
 
     def units(self) -> Iterator[Unit]:
         """Yield every unit, by application and number."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 RelationKind: TypeAlias = Literal['created', 'joined', 'changed', 'departed', 'broken']
 SecretKind: TypeAlias = Literal[
@@ -46,6 +49,8 @@ class SecretHook:
     secret: str
     revision: int
     label: str = ''
+    expires: datetime | None = None
+    """The expiry time that a secret-expired is about; success records it as told."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,9 @@ class LeaveScope:
 class Remove:
     """The unit is done; nothing of it remains."""
 
+
+UPDATE_STATUS = LifecycleHook('update-status')
+"""The one hook that status does not show."""
 
 Hook: TypeAlias = LifecycleHook | RelationHook | SecretHook
 Op: TypeAlias = Hook | RunTask | EnterScope | LeaveScope | Remove

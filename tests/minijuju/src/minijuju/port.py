@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from minijuju.arguments import Refused
+from minijuju.arguments import Refused, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,11 +47,13 @@ def parse_port(given: str) -> Port:
     bounds = numbers.split('-')
     if len(bounds) > 2:
         raise Refused(f'invalid port range "{numbers}"', code=2)
-    for bound in bounds:
-        if not (bound.isascii() and bound.isdigit()):
+    ends = [whole_number(bound) for bound in bounds]
+    for bound, end in zip(bounds, ends, strict=True):
+        if end is None:
             why = f'strconv.Atoi: parsing "{bound}": invalid syntax'
             raise Refused(f'invalid port "{bound}": {why}', code=2)
-    port = Port(protocol if slash else 'tcp', int(bounds[0]), int(bounds[-1]))
+    first, last = ends[0] or 0, ends[-1] or 0
+    port = Port(protocol if slash else 'tcp', first, last)
     if problem := _problem(port):
         raise Refused(problem, code=2)
     return port

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from minijuju.clock import parse_duration
 from minijuju.operations import (
+    UPDATE_STATUS,
     EnterScope,
     LeaveScope,
     LifecycleHook,
@@ -23,18 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from minijuju.model import Membership, Model, Relation, Unit
+    from minijuju.model import Failure, Membership, Model, Relation, Unit
     from minijuju.operations import Op, RelationKind
     from minijuju.secret import Revision, Secret
-
-UPDATE_STATUS = LifecycleHook('update-status')
 
 
 def next_op(model: Model, unit: Unit, now: datetime) -> Op | None:
     """Return the first operation that applies to the unit, None when it has nothing to do."""
     if unit.failure is not None:
         # Actions run even after a failed install: the charm's files are there by then.
-        return _task(model, unit) or _retry(unit, now)
+        return _task(model, unit) or _retry(model, unit.failure, now, resolved=unit.resolved)
     if unit.queued:
         return LifecycleHook(unit.queued)
     if not unit.installed:
@@ -52,8 +51,10 @@ def next_op(model: Model, unit: Unit, now: datetime) -> Op | None:
 
 def wake_at(model: Model, unit: Unit) -> datetime | None:
     """Return the next moment at which the clock alone gives the unit something to do."""
+    if unit.rests_until is not None:
+        return unit.rests_until
     if unit.failure is not None:
-        return unit.failure.retry_at
+        return unit.failure.retry_at if _retries(model) else None
     if unit.dying or not unit.installed:
         return None
     moments = [update_status_due(model, unit)]
@@ -77,12 +78,13 @@ def config_digest(model: Model, unit: Unit) -> object:
     return tuple(sorted((k, str(v)) for k, v in app.settings().items())), app.trust, unit.address
 
 
-def _retry(unit: Unit, now: datetime) -> Op | None:
-    failure = unit.failure
-    if failure is None:
-        return None
-    due = failure.retry_at is not None and failure.retry_at <= now
-    return failure.op if due or unit.resolved else None
+def _retries(model: Model) -> bool:
+    return model.settings.get('automatically-retry-hooks') != 'false'
+
+
+def _retry(model: Model, failure: Failure, now: datetime, *, resolved: bool) -> Op | None:
+    due = _retries(model) and failure.retry_at <= now
+    return failure.op if due or resolved else None
 
 
 def _created(model: Model, unit: Unit) -> Op | None:
@@ -119,7 +121,7 @@ def _secret_hook(model: Model, unit: Unit, now: datetime) -> Op | None:
         for number, revision in sorted(secret.revisions.items()):
             expires = revision.expires
             if expires is not None and expires <= now and _expiry_open(revision):
-                return SecretHook('secret-expired', secret.id, number, secret.label)
+                return SecretHook('secret-expired', secret.id, number, secret.label, expires)
     for secret in handled:
         if secret.rotates is not None and secret.rotates <= now:
             return SecretHook('secret-rotate', secret.id, secret.newest, secret.label)

@@ -135,6 +135,12 @@ class Secret:
             if number != self.newest and number not in pinned
         ]
 
+    def prune(self) -> None:
+        """Remove old revisions that no reader is pinned at, if the secret's user wants that."""
+        if self.auto_prune:
+            for revision in self.obsolete():
+                del self.revisions[revision.number]
+
 
 def new_id() -> str:
     """Return a new identifier: 20 characters as an xid has them."""

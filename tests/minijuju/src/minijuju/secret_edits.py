@@ -78,15 +78,18 @@ class SecretEdits:
         self.deleted[secret] = set() if revision is None else {revision}
 
     def grant(self, secret: str, grant: Grant) -> None:
-        """Add a grant. Revokes of the same hook do not touch it: they are committed before it."""
+        """Add a grant."""
         self.granted.setdefault(secret, []).append(grant)
 
     def revoke(self, secret: str, subject: str) -> None:
-        """Add a revoke; it undoes a grant of the same hook."""
-        kept = [grant for grant in self.granted.pop(secret, []) if grant.subject != subject]
-        if kept:
-            self.granted[secret] = kept
+        """Add a revoke. It is committed after the grants of the same hook, earlier and later."""
         self.revoked.setdefault(secret, set()).add(subject)
+
+    def access(self, number: str, secret: Secret | None) -> list[Grant]:
+        """Return the grants of a secret, None for one that the hook makes, with these edits."""
+        held = [*(secret.grants if secret is not None else []), *self.granted.get(number, [])]
+        revoked = self.revoked.get(number, set())
+        return [grant for grant in held if grant.subject not in revoked]
 
     def problem(self, model: Model, unit: Unit) -> str:
         """Return why these edits cannot be committed, empty when they can."""
@@ -116,12 +119,12 @@ class SecretEdits:
             observer = secret.observers.get(unit.name)
             if number in self.refreshed and observer is not None:
                 observer.revision = secret.newest
-        for number, subjects in self.revoked.items():
+        # In Juju's order: creates, updates, grants, revokes, deletes.
+        for number in {**self.granted, **self.revoked}:
             secret = model.secrets[number]
-            secret.grants = [held for held in secret.grants if held.subject not in subjects]
-        for number, grants in self.granted.items():
-            secret = model.secrets[number]
-            secret.grants += [grant for grant in grants if grant.relation in model.relations]
+            held = self.access(number, secret)
+            known = {None, *model.relations}
+            secret.grants = [grant for grant in held if grant.relation in known]
         for number, revisions in self.deleted.items():
             secret = model.secrets[number]
             for revision in revisions:

@@ -35,6 +35,9 @@ _STALE = Reply(254, '', 'ERROR this daemon does not know the caller\n')
 _NO_CONTEXT = 'bad request: unknown context'
 _UNKNOWN = Reply(1, '', f'ERROR {_NO_CONTEXT}\n')
 _FIRST_REQUEST_LIMIT = 60.0  # seconds that a daemon without models waits for its first command
+# Seconds that it stays after a command that has left no model: who comes just then, as the next
+# test does, need not wait for its end and for another one.
+_LINGERING = 0.5
 _PATIENCE = 10.0  # seconds for the next bytes of a request
 _SEND_LIMIT = 60.0  # seconds for a caller to take its answer
 _WORDS_LIMIT = 4 * 1024 * 1024  # Linux passes at most 2 MiB of arguments
@@ -58,15 +61,13 @@ class Server:
         self._unsent = 0
         self._ending = False
         self._stopped = False
+        self._patience = self._end_after(_FIRST_REQUEST_LIMIT)
         self.token = secrets.token_hex(16)
         """What ``juju`` must send."""
         controller.port = self._listener.getsockname()[1]
 
     def serve(self) -> None:
-        """Answer requests; return when a command has left no model, or none comes at first."""
-        patience = threading.Timer(_FIRST_REQUEST_LIMIT, self._end_if_unused)
-        patience.daemon = True
-        patience.start()
+        """Answer requests; return soon after one that has left no model, or if none comes."""
         while True:
             try:
                 connection, _ = self._listener.accept()
@@ -77,7 +78,7 @@ class Server:
                 time.sleep(0.05)
                 continue
             threading.Thread(target=self._handle, args=(connection,), daemon=True).start()
-        patience.cancel()
+        self._patience.cancel()
         with self._controller.changed:
             while self._unsent and not self._stopped:
                 self._controller.changed.wait()
@@ -96,11 +97,16 @@ class Server:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
+    def _end_after(self, seconds: float) -> threading.Timer:
+        patience = threading.Timer(seconds, self._end_if_unused)
+        patience.daemon = True
+        patience.start()
+        return patience
+
     def _end_if_unused(self) -> None:
         with self._controller.changed:
-            if self._ending or self._controller.models or self._commands:
-                return
-        self._end()
+            if not (self._ending or self._controller.models or self._commands):
+                self._end()
 
     def _handle(self, connection: socket.socket) -> None:
         with connection:
@@ -157,6 +163,7 @@ class Server:
         with self._controller.changed:
             if self._ending:
                 return  # without an answer the client asks the next daemon
+            self._patience.cancel()
             self._commands += 1
             self._unsent += 1
         environment_model, *words = args
@@ -166,11 +173,9 @@ class Server:
             reply = Reply(1, '', f'ERROR {traceback.format_exc()}')
         with self._controller.changed:
             self._commands -= 1
-            last = not self._commands and not self._controller.models
-            self._ending = self._ending or last
-        if last:
-            # End first: who sees the answer must find the next daemon, not this one.
-            self._end()
+            if not (self._commands or self._controller.models or self._ending):
+                self._patience.cancel()
+                self._patience = self._end_after(_LINGERING)
         _send(connection, reply)
         with self._controller.changed:
             self._unsent -= 1

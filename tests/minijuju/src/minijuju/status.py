@@ -8,9 +8,15 @@ from minijuju import VERSION
 from minijuju.clock import status_time
 from minijuju.model import Status
 from minijuju.offers import connections, specs_of
-from minijuju.operations import LifecycleHook, RelationHook, RunTask, SecretHook
+from minijuju.operations import (
+    UPDATE_STATUS,
+    LifecycleHook,
+    RelationHook,
+    RunTask,
+    SecretHook,
+)
 from minijuju.port import in_order
-from minijuju.resolver import UPDATE_STATUS, next_op
+from minijuju.resolver import next_op
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +55,7 @@ def application_status(app: App) -> Status:
 
 def workload_status(unit: Unit) -> Status:
     """Return the unit's workload status; a failed hook hides what the charm set."""
-    if unit.failure is None:
+    if unit.failure is None or not unit.in_error:
         return unit.workload
     op, suffix = unit.failure.op, ''
     name = op.name if isinstance(op, LifecycleHook | RelationHook | SecretHook) else ''
@@ -65,7 +71,7 @@ def agent_status(model: Model, unit: Unit, now: datetime) -> Status:
     waits for the end of all that follows from what it saw.
     """
     op = unit.running
-    if op is None:
+    if op is None or op == UPDATE_STATUS:
         op = next_op(model, unit, now)
     if op is None or op == UPDATE_STATUS:
         return Status('idle', '', unit.agent_since)
@@ -101,7 +107,7 @@ def status_document(model: Model, apps: list[App], now: datetime) -> dict[str, o
             'cloud': CLOUD,
             'region': CLOUD,
             'version': VERSION,
-            'model-status': _status(Status('available', '', model.created)),
+            'model-status': _status(Status(model.status, '', model.created)),
             'sla': 'unsupported',
         },
         'machines': {str(u.machine): _machine(u) for app in apps for u in app.units.values()},

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from minijuju import lifecycle
+from minijuju import lifecycle, progress
 from minijuju.charm import Charm, EndpointSpec, Option, Role, machine_architecture
 from minijuju.context import HookContext
 from minijuju.document import dump
@@ -211,9 +211,9 @@ class Simulation:
             case LifecycleHook() | RelationHook() | SecretHook():
                 if op == LifecycleHook('upgrade-charm'):
                     found.charm = self.model.apps[found.app].charm
-                lifecycle.begin(self.model, found, op, self.now)
+                progress.begin(self.model, found, op, self.now)
                 during()
-                lifecycle.succeed(self.model, found, op, config, self.now)
+                progress.succeed(self.model, found, op, config, self.now)
                 return event_text(op)
             case _:
                 self.model.tasks[op.task].status = 'completed'
@@ -238,8 +238,9 @@ class Simulation:
         op = next_op(self.model, found, self.now)
         if not isinstance(op, LifecycleHook | RelationHook | SecretHook):
             raise LookupError(unit)
-        lifecycle.begin(self.model, found, op, self.now)
-        lifecycle.fail(found, op, retry=retry, factor=1, now=self.now)
+        self.model.settings['automatically-retry-hooks'] = str(retry).lower()
+        progress.begin(self.model, found, op, self.now)
+        progress.fail(found, op, factor=1, now=self.now)
         return event_text(op)
 
     def settle(self) -> dict[str, list[str]]:

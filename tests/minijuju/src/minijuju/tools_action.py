@@ -10,7 +10,7 @@ from minijuju.document import mapping
 from minijuju.hooktools import Call, Output, tool
 
 if TYPE_CHECKING:
-    from minijuju.model import Task
+    from minijuju.task import Task
 
 _ACTION_KEY = re.compile(r'[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?')
 _RESERVED = {'stdout', 'stderr', 'stdout-encoding', 'stderr-encoding'}

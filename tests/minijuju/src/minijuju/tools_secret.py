@@ -7,7 +7,7 @@ import binascii
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from minijuju.arguments import Refused
+from minijuju.arguments import Refused, whole_number
 from minijuju.charm import APP_NAME
 from minijuju.clock import go_duration, parse_moment
 from minijuju.hooktools import RELATION, Call, tool
@@ -66,10 +66,11 @@ def _secret_set(call: Call) -> None:
 def _secret_remove(call: Call) -> None:
     context, number = call.context, _required_id(call)
     given = call.arguments.value('revision')
-    if given and not given.isdigit():
+    revision = whole_number(given or '0')
+    if revision is None:
         why = f'strconv.ParseInt: parsing "{given}": invalid syntax'
         raise Refused(f'invalid value "{given}" for option --revision: {why}', code=2)
-    secret, revision = _managed_by_leader(context, number), int(given or 0)
+    secret = _managed_by_leader(context, number)
     if secret is not None and revision and revision not in secret.revisions:
         raise Refused(f'secret "{number}" revision {given} not found')
     context.secrets.delete(number, revision or None)
@@ -90,8 +91,7 @@ def _secret_grant(call: Call) -> None:
     if secret is None and number not in context.secrets.created:
         raise Refused(f'secret "{number}" not found')
     subject = unit or app
-    held = list(secret.grants) if secret is not None else []
-    held += context.secrets.granted.get(number, [])
+    held = context.secrets.access(number, secret)
     here = {grant.subject for grant in held if grant.relation == relation.id}
     if app in here or any(grant.subject == subject for grant in held):
         return

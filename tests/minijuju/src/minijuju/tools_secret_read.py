@@ -14,6 +14,7 @@ from minijuju.secret_edits import Update
 
 if TYPE_CHECKING:
     from minijuju.context import HookContext
+    from minijuju.secret import Grant
 
 
 @tool('secret-get', 'label=', 'peek', 'refresh', most=2, style='yaml')
@@ -99,6 +100,7 @@ def _read(
             context.secrets.refreshed.add(secret.id)
         if not observer.revision or (refresh and pending is None):
             observer.revision = secret.newest
+            secret.prune()
         revision = secret.revisions.get(observer.revision)
     if pending is not None and (peek or refresh):
         return pending
@@ -147,19 +149,24 @@ def _managed(context: HookContext) -> dict[str, dict[str, object]]:
             info = _info(_current(context, secret), secret.owner.kind, secret.newest)
             if secret.rotates is not None:
                 info['rotates'] = rfc3339(secret.rotates)
-            info['access'] = [
-                {
-                    'target': f'{"unit" if "/" in grant.subject else "application"}-'
-                    + grant.subject.replace('/', '-'),
-                    'scope': f'relation-{grant.relation}',
-                    'role': 'view',
-                }
-                for grant in secret.grants
-            ]
+            info['access'] = _access(context.secrets.access(number, secret))
             found[number] = info
     for number, (owner, update) in context.secrets.created.items():
-        found[number] = _info(update, owner.kind, 1)
+        info = found[number] = _info(update, owner.kind, 1)
+        info['access'] = _access(context.secrets.access(number, None))
     return found
+
+
+def _access(grants: list[Grant]) -> list[dict[str, str]]:
+    return [
+        {
+            'target': f'{"unit" if "/" in grant.subject else "application"}-'
+            + grant.subject.replace('/', '-'),
+            'scope': f'relation-{grant.relation}',
+            'role': 'view',
+        }
+        for grant in grants
+    ]
 
 
 def _info(facts: Update, owner: str, revision: int) -> dict[str, object]:
