@@ -46,7 +46,7 @@ _TOO_LARGE = Reply(1, '', f'ERROR more than {FILE_LIMIT} bytes on stdin\n')
 
 
 class Server:
-    """Serves until the last model is gone.
+    """Serves until a little after the last model is gone.
 
     Args:
         controller: the state that commands and hook tools work on.
