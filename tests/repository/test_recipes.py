@@ -28,10 +28,12 @@ def test_a_charm_is_named_like_its_folder_and_packed_by_the_recipe_for_every_pla
     assert charm['name'] == path.parent.name
     assert set(charm['platforms']) == PLATFORMS
     assert part['plugin'] == 'nil'
-    assert part['build-snaps'] == ['astral-uv']
+    assert part['build-packages'] == ['python3-venv']
+    assert 'build-snaps' not in part
     assert (path.parent / part['source']).resolve() == ROOT
     assert part['override-build'].splitlines() == [
-        'uv venv --quiet --python "$(command -v python3)" .packer',
-        'uv pip install --quiet --python .packer --require-hashes -r requirements-pack.lock',
+        'python3 -m venv .packer',
+        '.packer/bin/pip install --quiet --only-binary :all: --require-hashes'
+        ' -r requirements-pack.lock',
         '.packer/bin/python tools/pack "$CRAFT_PROJECT_NAME" --stage "$CRAFT_PART_INSTALL"',
     ]

@@ -8,9 +8,12 @@ and a base's leftovers part of the next base's.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import pathlib
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -23,7 +26,7 @@ from .failure import Failure, one_line
 from .target import host_architecture, interpreter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from .target import Target
 
@@ -34,6 +37,9 @@ APT_MODULES = ('apt', 'apt_pkg.*.so', 'apt_inst.*.so')
 PASSED_ON = (
     'HOME', 'LANG', 'TERM', 'TMPDIR', 'XDG_CACHE_HOME', 'XDG_CONFIG_HOME',
     'http_proxy', 'https_proxy', 'no_proxy', 'SSL_CERT_FILE', 'SSL_CERT_DIR',
+    # where pip, which the charm's part calls, gets wheels from
+    'PIP_CACHE_DIR', 'PIP_CERT', 'PIP_CONFIG_FILE', 'PIP_EXTRA_INDEX_URL', 'PIP_FIND_LINKS',
+    'PIP_INDEX_URL', 'PIP_NO_INDEX', 'PIP_PROXY', 'PIP_TRUSTED_HOST',
 )  # fmt: skip
 
 
@@ -94,14 +100,17 @@ def run_charmcraft(
 
 
 def surroundings(target: Target, work: pathlib.Path, venv: pathlib.Path) -> dict[str, str]:
-    """Environment of a build: the base's Python first on PATH, then uv and charmcraft."""
+    """Environment of a build: the base's Python first on PATH, then charmcraft."""
     python = interpreter(target.python)
     if python is None:
         raise Failure(obstacle(target))
     programs = work / 'programs'
     programs.mkdir()
-    (programs / 'python3').symlink_to(python)
-    (programs / 'uv').symlink_to(install.uv_bin())
+    # A script and no link, from which Python would not find its standard library.
+    (programs / 'python3').write_text(
+        f'#!/bin/sh\nexec {shlex.quote(str(python))} "$@"\n', encoding='utf-8'
+    )
+    (programs / 'python3').chmod(0o755)
     release = work / 'os-release'
     release.mkdir()
     (release / 'os-release').write_text(
@@ -109,12 +118,10 @@ def surroundings(target: Target, work: pathlib.Path, venv: pathlib.Path) -> dict
         f'VERSION_CODENAME={CODENAMES[target.channel]}\nPRETTY_NAME="Ubuntu {target.channel}"\n',
         encoding='utf-8',
     )
-    kept = {name: value for name, value in os.environ.items() if name in PASSED_ON}
     for name in ('data', 'state', 'runtime'):
         (work / name).mkdir(mode=0o700)
     return {
-        **kept,
-        **install.uv_settings(),
+        **kept(),
         'PATH': os.pathsep.join([str(programs), str(venv / 'bin'), os.defpath, '/usr/sbin:/sbin']),
         'UNIXCONFDIR': str(release),
         'PYTHONWARNINGS': 'ignore',
@@ -122,6 +129,12 @@ def surroundings(target: Target, work: pathlib.Path, venv: pathlib.Path) -> dict
         'XDG_STATE_HOME': str(work / 'state'),
         'XDG_RUNTIME_DIR': str(work / 'runtime'),
     }
+
+
+def kept() -> dict[str, str]:
+    """The variables that reach a build: who and where we are, and where wheels come from."""
+    passed = {name: value for name, value in os.environ.items() if name in PASSED_ON}
+    return {**passed, **install.uv_settings()}
 
 
 def pristine_copy(root: pathlib.Path, into: pathlib.Path) -> None:
@@ -156,22 +169,37 @@ def environment(root: pathlib.Path) -> pathlib.Path:
     venv = root / '.tox' / 'charmcraft'
     mark = venv / 'made-from'
     wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
-    if mark.is_file() and mark.read_text(encoding='utf-8') == wanted:
-        return venv
+    with locked(venv.with_suffix('.lock')):
+        if not mark.is_file() or mark.read_text(encoding='utf-8') != wanted:
+            make_environment(venv, lock)
+            mark.write_text(wanted, encoding='utf-8')
+    return venv
+
+
+@contextlib.contextmanager
+def locked(path: pathlib.Path) -> Generator[None]:
+    """Keeps every other one who asks for the same file waiting, in any thread or process."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open('w') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def make_environment(venv: pathlib.Path, lock: pathlib.Path) -> None:
+    """Make it anew from a lock. Raises Failure when it cannot be installed."""
     found = apt_modules()
     failed = 'charmcraft cannot be installed'
     install.run_uv(
-        'venv', '--quiet', '--clear', '--python', SYSTEM_PYTHON, venv, cwd=root, what=failed
-    )
+        'venv', '--quiet', '--clear', '--python', SYSTEM_PYTHON, venv,
+        cwd=venv.parent, what=failed,
+    )  # fmt: skip
     install.run_uv(
         'pip', 'install', '--quiet', '--python', venv, '--require-hashes',
-        '--only-binary', ':all:', '--requirements', lock, cwd=root, what=failed,
+        '--only-binary', ':all:', '--requirements', lock, cwd=venv.parent, what=failed,
     )  # fmt: skip
     [site] = venv.glob('lib/python3.*/site-packages')
     for path in found:
         (site / path.name).symlink_to(path)
-    mark.write_text(wanted, encoding='utf-8')
-    return venv
 
 
 def apt_modules() -> list[pathlib.Path]:
