@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pathlib
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 
 import jubilant
@@ -36,6 +37,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar='FOLDER',
         help='deploy the artifacts of a folder, and pack none; default: pack what has changed',
     )
+    parser.addoption(
+        '--evidence',
+        type=pathlib.Path,
+        metavar='FOLDER',
+        help='where to write status and log of the model of a module that failed',
+    )
 
 
 @pytest.fixture(scope='session')
@@ -54,12 +61,33 @@ def engine(
 
 
 @pytest.fixture(scope='module')
-def juju(engine: None) -> Iterator[jubilant.Juju]:
+def juju(engine: None, request: pytest.FixtureRequest) -> Iterator[jubilant.Juju]:
     """A new model, in which a failed hook stays failed."""
+    evidence: pathlib.Path | None = request.config.getoption('--evidence')
+    failed = request.session.testsfailed
     with jubilant.temp_model() as model:
         model.model_config({'automatically-retry-hooks': False})
-        model.wait_timeout = 180
+        # Machines take minutes; units of minijuju are there at once.
+        slow = request.config.getoption('--engine') == 'juju'
+        model.wait_timeout = 1800 if slow else 180
         yield model
+        if evidence and request.session.testsfailed > failed:
+            keep(model, evidence / pathlib.PurePath(request.node.name).stem)
+
+
+def keep(model: jubilant.Juju, folder: pathlib.Path) -> None:
+    """Write what tells of a model that is about to be destroyed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, arguments in {
+        'status.txt': ('status', '--relations'),
+        'status.yaml': ('status', '--format', 'yaml'),
+        'debug.log': ('debug-log', '--replay', '--no-tail'),
+    }.items():
+        try:
+            text = model.cli(*arguments)
+        except jubilant.CLIError as error:  # a file that says so is evidence as well
+            text = f'{error}\n{error.stderr}'
+        (folder / name).write_text(text, encoding='utf-8')
 
 
 Wait = Callable[[], jubilant.Status]
@@ -92,8 +120,21 @@ def settle(juju: jubilant.Juju, idle: Wait) -> Wait:
 
 
 @pytest.fixture(scope='session')
-def artifact(
+def folder(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[pathlib.Path]:
+    """Where the artifacts are: one that the juju command can read."""
+    if request.config.getoption('--engine') == 'minijuju':
+        yield tmp_path_factory.mktemp('artifacts')
+        return
+    # The snap of Juju has a /tmp of its own, and sees nothing hidden below the home folder.
+    with tempfile.TemporaryDirectory(prefix='artifacts-', dir=pathlib.Path.home()) as name:
+        yield pathlib.Path(name)
+
+
+@pytest.fixture(scope='session')
+def artifact(
+    request: pytest.FixtureRequest, folder: pathlib.Path
 ) -> Callable[[str], pathlib.Path]:
     """Gives the path of a charm's artifact by the charm's folder, packed if none was handed in."""
     base = request.config.getoption('--base')
@@ -101,16 +142,15 @@ def artifact(
         base = 'host' if request.config.getoption('--engine') == 'minijuju' else 'ubuntu@24.04'
     target = pack.named(base)
     given = request.config.getoption('--artifacts')
-    into = tmp_path_factory.mktemp('artifacts')
     # One time for all commits, so that an unchanged charm is taken from the cache.
     os.environ.setdefault('SOURCE_DATE_EPOCH', '1700000000')
 
-    def find(folder: str) -> pathlib.Path:
+    def find(charm: str) -> pathlib.Path:
         if given is None:
             cache = ROOT / '.tox' / 'artifacts'
-            return pack.build(ROOT / folder, target, into, cache_folder=cache).path
+            return pack.build(ROOT / charm, target, folder, cache_folder=cache).path
         # In a folder of its own: the commands of a README take whatever artifacts they find.
-        name = f'{pathlib.PurePath(folder).name}_{target.label}.charm'
-        return pathlib.Path(shutil.copy(given / name, into / name))
+        name = f'{pathlib.PurePath(charm).name}_{target.label}.charm'
+        return pathlib.Path(shutil.copy(given / name, folder / name))
 
     return find
