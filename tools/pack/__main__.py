@@ -5,6 +5,7 @@ And minijuju, on which artifacts are run.
 
 import importlib
 import pathlib
+import signal
 import sys
 
 TOOLS = pathlib.Path(__file__).resolve().parent.parent
@@ -14,4 +15,6 @@ try:
     command = importlib.import_module('pack.command')
 except ModuleNotFoundError as error:
     sys.exit(f'pack: {error.name} is not installed: install requirements-test.lock')
+# An exception, as by Ctrl-C: whoever is asked to end removes the temporary folders before.
+signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 sys.exit(command.main())

@@ -5,19 +5,26 @@ from __future__ import annotations
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
 import time
 import zipfile
+import zlib
 from typing import TYPE_CHECKING
 
-from .failure import Failure
+from .failure import Failure, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 EPOCH = 315532800  # 1980-01-01, the first time that a zip can hold
+LATEST = 4354819198  # 2107-12-31 23:59:58, the last one
+# Variables by which a hook of another repository tells git where that one is.
+GIT_PLACES = frozenset({'GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE', 'GIT_COMMON_DIR'})
+# Of a zip that is damaged, encrypted (RuntimeError), or packed by a method that Python lacks.
+UNREADABLE = (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error)
 LEVEL = 6  # the best costs three times the seconds for 1 % of the size
 
 
@@ -25,23 +32,46 @@ def source_time(folder: pathlib.Path, environ: Mapping[str, str] = os.environ) -
     """The time that every file of an artifact gets, in seconds since 1970, UTC.
 
     SOURCE_DATE_EPOCH (reproducible-builds.org), else the time of the commit that the folder is
-    at, else 1980-01-01. Raises Failure for a SOURCE_DATE_EPOCH that is no number.
+    at, else 1980-01-01: for an archive, which no repository knows, wherever it was unpacked.
+
+    Raises Failure for a SOURCE_DATE_EPOCH that no zip can hold, and where there is a repository
+    whose commit git does not tell.
     """
     if given := environ.get('SOURCE_DATE_EPOCH'):
-        if not given.isdigit():
-            raise Failure(f'SOURCE_DATE_EPOCH {given!r} must be whole seconds since 1970')
+        # More digits than these are no time, and Python refuses to read thousands of them.
+        if not re.fullmatch('[0-9]{1,12}', given) or int(given) > LATEST:
+            raise Failure(
+                f'SOURCE_DATE_EPOCH {one_line(given, 40)!r} must be whole seconds since 1970, '
+                f'{LATEST} at most'
+            )
         return max(int(given), EPOCH)
+    if not any((parent / '.git').exists() for parent in (folder, *folder.parents)):
+        return EPOCH
+    if not git(folder, 'ls-files', '--', '.'):
+        return EPOCH  # the repository is another one: it only lies around the folder
+    return max(int(git(folder, 'log', '-1', '--format=%ct')), EPOCH)
+
+
+def git(folder: pathlib.Path, *arguments: str) -> str:
+    """What git says of the repository around a folder, without the white space at its ends.
+
+    Raises Failure when git is missing or refuses: every artifact would be of another time.
+    """
+    kept = {name: value for name, value in os.environ.items() if name not in GIT_PLACES}
+    cure = 'mend that, or set SOURCE_DATE_EPOCH'
     try:
         done = subprocess.run(
-            ['git', '-C', str(folder), 'log', '-1', '--format=%ct'],  # noqa: S607
+            ['git', '-C', str(folder), '-c', 'log.showSignature=false', *arguments],  # noqa: S607
+            env=kept,
             capture_output=True,
             text=True,
             check=False,
         )
     except FileNotFoundError:
-        return EPOCH
-    stamp = done.stdout.strip()
-    return max(int(stamp), EPOCH) if stamp.isdigit() else EPOCH
+        raise Failure(f'git, which tells the time of the commit, is missing: {cure}') from None
+    if done.returncode:
+        raise Failure(f'git does not tell the commit: {one_line(done.stderr)}; {cure}')
+    return done.stdout.strip()
 
 
 def write(tree: pathlib.Path, path: pathlib.Path, seconds: int) -> None:

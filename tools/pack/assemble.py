@@ -8,7 +8,7 @@ import tempfile
 import time
 from typing import TYPE_CHECKING
 
-from . import archive, cache, install, metadata, parts, verify
+from . import archive, byte_code, cache, install, metadata, parts, verify
 from .artifact import Artifact, described
 from .failure import Failure
 
@@ -82,11 +82,15 @@ def fill(
     for files in found:
         parts.copy(files, tree)
     describe(charm, target, tree, seconds)
-    paths = tuple(str(path) for path in (work, charm.folder, *local))
-    packages = install.import_names(local)
-    verify.check(
-        verify.Tree(tree, target, paths, compiled, packages), f'{charm.name} for {target.label}'
+    made = verify.Tree(
+        root=tree,
+        target=target,
+        charm=charm,
+        build_paths=tuple(str(path) for path in (work, charm.folder, *local)),
+        byte_code=compiled,
+        packages=install.import_names(local),
     )
+    verify.check(made, f'{charm.name} for {target.label}')
 
 
 def stage(charm: metadata.Charm, target: Target, tree: pathlib.Path, work: pathlib.Path) -> bool:
@@ -97,7 +101,7 @@ def stage(charm: metadata.Charm, target: Target, tree: pathlib.Path, work: pathl
     tree.mkdir(parents=True, exist_ok=True)
     install.modules(charm.folder, tree)
     install.packages(charm.folder, target, tree, work)
-    compiled = install.byte_code(target, tree)
+    compiled = byte_code.make(target, tree)
     for name in cache.SHIPPED:
         if (charm.folder / name).is_file():
             shutil.copyfile(charm.folder / name, tree / name)
@@ -109,12 +113,7 @@ def stage(charm: metadata.Charm, target: Target, tree: pathlib.Path, work: pathl
 
 def describe(charm: metadata.Charm, target: Target, tree: pathlib.Path, seconds: int) -> None:
     """Write the files for Juju, which charmcraft would write itself."""
-    texts = {
-        'metadata.yaml': charm.metadata,
-        'actions.yaml': charm.actions,
-        'config.yaml': charm.config,
-        'manifest.yaml': metadata.manifest(target, seconds),
-    }
+    texts = {**charm.files, 'manifest.yaml': metadata.manifest(target, seconds)}
     for name, text in texts.items():
         if text:
             (tree / name).write_text(text, encoding='utf-8')

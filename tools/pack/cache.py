@@ -41,9 +41,12 @@ def inputs(
     for name in ('charmcraft.yaml', 'pyproject.toml', 'requirements.lock', *SHIPPED):
         if (charm.folder / name).is_file():
             yield f'charm/{name}', charm.folder / name
-    yield from below('src', charm.folder / 'src')
-    for folder in install.local_packages(charm.folder):
-        yield from below(f'local/{folder.name}', folder, 'tests')
+    local = install.local_packages(charm.folder)
+    for folder in local:
+        yield from below(f'local/{folder.name}', folder, 'src', 'tests')
+    for folder in (charm.folder, *local):
+        files = install.sources(folder)
+        yield from ((f'src/{folder.name}/{name}', path) for name, path in files.items())
     for part in charm.parts:
         files = parts.files(part, parts.source(part, charm.folder, sources))
         yield from ((f'part/{name}', path) for name, path in files.items())
@@ -63,18 +66,23 @@ def below(label: str, folder: pathlib.Path, *without: str) -> Iterator[tuple[str
 
 
 def fetch(folder: pathlib.Path, artifact: str, digest: str, into: pathlib.Path) -> bool:
-    """Copy an artifact out of the cache; False when it is not there."""
-    try:
-        archive.place(folder / f'{artifact}.{digest}', into)
-    except FileNotFoundError:
-        return False
-    return True
+    """Copy an artifact out of the cache; False when it is not there, or not as it was stored."""
+    for path in folder.glob(f'{artifact}.{digest}.*'):
+        try:
+            if path.suffix != f'.{archive.sha256(path)}':
+                continue
+            archive.place(path, into)
+        except FileNotFoundError:  # another process has just replaced it
+            continue
+        return True
+    return False
 
 
 def store(folder: pathlib.Path, artifact: str, digest: str, path: pathlib.Path) -> None:
     """Copy an artifact into the cache, in place of those made from older inputs."""
     folder.mkdir(parents=True, exist_ok=True)
-    archive.place(path, folder / f'{artifact}.{digest}')
+    stored = folder / f'{artifact}.{digest}.{archive.sha256(path)}'
+    archive.place(path, stored)
     for old in folder.glob(f'{artifact}.*'):
-        if old.name != f'{artifact}.{digest}':
+        if old != stored:
             old.unlink(missing_ok=True)

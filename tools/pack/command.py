@@ -75,8 +75,8 @@ def parser() -> argparse.ArgumentParser:
         help='the arguments are artifacts of charmcraft: check and normalise them',
     )  # fmt: skip
     other.add_argument(
-        '--list', action='store_true',
-        help='pack nothing; print the artifacts that there are to pack, as a JSON list of objects',
+        '--list', type=pathlib.Path, metavar='FILE',
+        help='pack nothing; write to a file what there is to pack, as a JSON list of objects',
     )  # fmt: skip
     return made
 
@@ -87,8 +87,10 @@ def run(options: argparse.Namespace) -> int:
         stage(options)
         return 0
     if options.list:
-        print(json.dumps([entry(charm, target) for charm, target in chosen(options)]))
+        listed = [entry(charm, target) for charm, target in chosen(options)]
+        options.list.write_text(f'{json.dumps(listed)}\n', encoding='utf-8')
         return 0
+    refuse(options)
     print(ROW.format(*HEADER), flush=True)
     if options.finish:
         artifacts = [finished(pathlib.Path(name), options.into) for name in options.charms]
@@ -97,6 +99,14 @@ def run(options: argparse.Namespace) -> int:
     else:
         artifacts = pack(options)
     return compare(artifacts, options.compare) if options.compare else 0
+
+
+def refuse(options: argparse.Namespace) -> None:
+    """Raise Failure for arguments that would compare or check nothing and look like a success."""
+    if options.finish and not options.charms:
+        raise Failure('--finish takes artifacts of charmcraft: name at least one')
+    if options.compare and options.compare.resolve() == options.into.resolve():
+        raise Failure(f'--compare {options.compare} is the folder that is written to: see --into')
 
 
 def stage(options: argparse.Namespace) -> None:

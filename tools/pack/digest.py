@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 import yaml
 
+from . import archive
 from .failure import Failure, one_line
 
 if TYPE_CHECKING:
@@ -33,16 +34,16 @@ def contents(path: pathlib.Path) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     try:
-        with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
+        with zipfile.ZipFile(path) as packed:
+            for entry in packed.infolist():
                 if entry.is_dir() or entry.filename.endswith('.pyc'):
                     continue
-                data = archive.read(entry)
+                data = packed.read(entry)
                 if entry.filename in YAML_FILES:
                     data = canonical(entry.filename, data)
                 mode = stat.S_IMODE(entry.external_attr >> 16)
                 found[entry.filename] = f'{mode:04o} {hashlib.sha256(data).hexdigest()}'
-    except (OSError, ValueError, zipfile.BadZipFile, yaml.YAMLError) as error:
+    except (*archive.UNREADABLE, yaml.YAMLError) as error:
         raise Failure(f'{path} is no artifact: {one_line(str(error))}') from None
     return found
 

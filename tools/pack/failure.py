@@ -4,7 +4,11 @@ from __future__ import annotations
 
 
 class Failure(Exception):
-    """Nothing was packed. The text is one line: what is wrong, with which file, and what to do."""
+    """What was asked for was not done. The text is one line: what is wrong, where, what to do.
+
+    An artifact that breaks a rule is not written. Others, which were finished before, stay, as do
+    those that only failed to run or to be equal to others.
+    """
 
 
 def one_line(text: str, limit: int = 600) -> str:

@@ -12,10 +12,12 @@ import tempfile
 import time
 import zipfile
 
-from . import archive, install, verify
+from . import archive, install, metadata, verify
 from .failure import Failure, one_line
 from .target import Target, named
 
+# What charmcraft's build is mounted on or works in, in LXD.
+LXD_PATHS = ('/root/parts', '/root/prime', '/root/project', '/root/stage')
 STARTED = re.compile(r'^charmcraft-started-at: .*$', re.MULTILINE)
 NAME = re.compile(r'(?P<charm>[a-z0-9-]+)_(?P<base>[a-z]+@[\d.]+)-(?P<architecture>[a-z0-9]+)')
 
@@ -40,20 +42,26 @@ def finish(
         path: what charmcraft wrote; named NAME_BASE-ARCHITECTURE.charm.
         charm: the folder of the charm's source; its commit gives every file's time.
         into: a folder, made when absent; it may be the one that the artifact is in.
-        build_paths: folders of this machine that no file may name.
+        build_paths: folders of this machine that no file may name; those of LXD are added.
 
     Raises Failure, one line, when it breaks a rule of `verify` or is no zip.
 
     """
     target, seconds = target_of(path), archive.source_time(charm)
-    packages = install.import_names(install.local_packages(charm))
     with tempfile.TemporaryDirectory(prefix='pack-') as name:
         work = pathlib.Path(name).resolve()
         tree = work / 'charm'
         unpack(path, tree)
-        stamp(tree / 'manifest.yaml', seconds)
-        compiled = any(tree.rglob('*.pyc'))
-        verify.check(verify.Tree(tree, target, build_paths, compiled, packages), path.name)
+        stamp(tree / 'manifest.yaml', seconds, path.name)
+        left = verify.Tree(
+            root=tree,
+            target=target,
+            charm=metadata.load(charm),
+            build_paths=(*build_paths, *LXD_PATHS),
+            byte_code=any(tree.rglob('*.pyc')),
+            packages=install.import_names(install.local_packages(charm)),
+        )
+        verify.check(left, path.name)
         archive.write(tree, work / path.name, seconds)
         archive.place(work / path.name, into / path.name)
     return into / path.name
@@ -71,15 +79,18 @@ def unpack(path: pathlib.Path, tree: pathlib.Path) -> None:
                     raise Failure(f'{path.name}: {entry.filename} is a symbolic link')
                 written = pathlib.Path(packed.extract(entry, tree))
                 written.chmod(0o755 if mode & 0o100 else 0o644)
-    except (OSError, zipfile.BadZipFile) as error:
+    except archive.UNREADABLE as error:
         raise Failure(f'{path.name} is no artifact: {one_line(str(error))}') from None
 
 
-def stamp(manifest: pathlib.Path, seconds: int) -> None:
+def stamp(manifest: pathlib.Path, seconds: int, what: str) -> None:
     """Put a fixed time into a manifest. Raises Failure where it has no line for it."""
     started = time.strftime('%Y-%m-%dT%H:%M:%S+00:00', time.gmtime(seconds))
-    text = manifest.read_text(encoding='utf-8') if manifest.is_file() else ''
+    try:
+        text = manifest.read_text(encoding='utf-8') if manifest.is_file() else ''
+    except UnicodeDecodeError as error:
+        raise Failure(f'{what}: manifest.yaml is no text: {error}') from None
     text, count = STARTED.subn(f"charmcraft-started-at: '{started}'", text)
     if count != 1:
-        raise Failure('manifest.yaml is missing or has no charmcraft-started-at')
+        raise Failure(f'{what}: manifest.yaml is missing or has no charmcraft-started-at')
     manifest.write_text(text, encoding='utf-8')

@@ -1,4 +1,4 @@
-"""The charm's Python: locked dependencies, packages of the repository, its modules, byte code.
+"""The charm's Python: locked dependencies, packages of the repository, its modules.
 
 Nothing is resolved here. `requirements.lock` names every wheel by hash, uv only chooses among them
 by the target's tags, so that no interpreter of the target is needed.
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, cast
 
 from . import parts
 from .failure import Failure, one_line
-from .target import interpreter
 
 if TYPE_CHECKING:
     import pathlib
@@ -25,7 +24,8 @@ if TYPE_CHECKING:
     from .target import Target
 
 _FIRST_READING = threading.Lock()
-IGNORED = shutil.ignore_patterns('__pycache__', '*.pyc')
+# What editors, merges and patches leave beside a file.
+LEFTOVERS = ('*~', '#*#', '*.bak', '*.orig', '*.rej', '*.sw[nop]', '*.tmp')
 # What uv leaves beside a distribution: build paths and times of this machine.
 LEFT_BY_UV = frozenset({'uv_cache.json', 'uv_build.json', 'direct_url.json'})
 # Settings of uv that tell where wheels come from; no other one reaches a build.
@@ -53,16 +53,19 @@ def local_packages(charm: pathlib.Path) -> tuple[pathlib.Path, ...]:
         groups = parts.mapping(tables.get('dependency-groups', {}), 'dependency-groups')
         tool = parts.mapping(tables.get('tool', {}), 'tool')
         uv = parts.mapping(tool.get('uv', {}), 'tool.uv')
-        sources = parts.mapping(uv.get('sources', {}), 'tool.uv.sources')
-        names = cast('list[object]', groups.get('local', []))
-        return tuple(local_package(charm, str(name), sources) for name in names)
+        paths = parts.mapping(uv.get('sources', {}), 'tool.uv.sources')
+        listed = groups.get('local', [])
+        if not isinstance(listed, list):
+            raise Failure('dependency-groups: local must be a list of names')
+        names = cast('list[object]', listed)
+        return tuple(local_package(charm, str(name), paths) for name in names)
     except Failure as error:
         raise Failure(f'{where}: {error}') from None
 
 
-def local_package(charm: pathlib.Path, name: str, sources: dict[str, object]) -> pathlib.Path:
+def local_package(charm: pathlib.Path, name: str, paths: dict[str, object]) -> pathlib.Path:
     """Folder of one package of the group `local`."""
-    path = parts.mapping(sources.get(name, {}), f'source {name}').get('path')
+    path = parts.mapping(paths.get(name, {}), f'source {name}').get('path')
     if not isinstance(path, str):
         raise Failure(f'{name} is in the group local: give its path in [tool.uv.sources]')
     folder = (charm / path).resolve()
@@ -139,6 +142,7 @@ def packages(charm: pathlib.Path, target: Target, tree: pathlib.Path, work: path
     # offline makes sure of. No cache: it looks at pyproject.toml alone and gives older builds.
     wheels = work / 'wheels'
     for folder in local_packages(charm):
+        sources(folder)  # refuses what the backend would ship
         run_uv(
             'build', '--quiet', '--offline', '--no-cache', '--wheel', '--python', sys.executable,
             '--out-dir', wheels, folder,
@@ -184,32 +188,27 @@ def modules(charm: pathlib.Path, tree: pathlib.Path) -> None:
     """Copy the charm's own modules. Raises Failure without src/charm.py."""
     if not (charm / 'src' / 'charm.py').is_file():
         raise Failure(f'{charm.name}/src/charm.py is missing')
-    shutil.copytree(charm / 'src', tree / 'src', symlinks=True, ignore=IGNORED)
+    for name, path in sources(charm).items():
+        into = tree / 'src' / name
+        into.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, into)
 
 
-def byte_code(target: Target, tree: pathlib.Path) -> bool:
-    """Compile every module for the target; False when this machine has no such Python.
+def sources(package: pathlib.Path) -> dict[str, pathlib.Path]:
+    """The files below the `src` of a charm or package, by their names there: what is shipped.
 
-    Stamped with the source's hash (PEP 552), because Juju's unpacker gives every file a new time,
-    and a stamp of the time would be stale. One process and a fixed hash seed, because both change
-    the order of constants. Paths in the code objects begin with /charm, not the build's folder.
+    Byte code is left out, it is made anew. Raises Failure for what got there by mistake: hidden
+    files, what editors leave behind, and what is no file.
     """
-    python = interpreter(target.python)
-    if python is None:
-        return False
-    done = subprocess.run(
-        [
-            str(python), '-s', '-m', 'compileall', '-q', '-f', '-j1',
-            '--invalidation-mode', 'checked-hash', '-s', str(tree), '-p', '/charm',
-            'src', 'venv/lib',
-        ],
-        cwd=tree,
-        env={'PYTHONHASHSEED': '0', 'PATH': os.defpath},
-        capture_output=True,
-        text=True,
-        check=False,
-    )  # fmt: skip
-    if done.returncode:
-        text = f'{done.stdout} {done.stderr}'.replace(f'{tree}/', '')
-        raise Failure(f'byte code for Python {target.python}: {one_line(text)}')
-    return True
+    found: dict[str, pathlib.Path] = {}
+    for path in sorted((package / 'src').rglob('*')):
+        name = path.relative_to(package / 'src').as_posix()
+        if '__pycache__' in path.parts or path.suffix == '.pyc':
+            continue
+        if path.name.startswith('.') or any(path.match(pattern) for pattern in LEFTOVERS):
+            raise Failure(f'{package.name}/src/{name} is hidden or a leftover: delete it')
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise Failure(f'{package.name}/src/{name} is neither a file nor a folder: delete it')
+        if path.is_file():
+            found[name] = path
+    return found

@@ -38,6 +38,7 @@ LINKS = {
     'website': 'website',
 }
 NAME = re.compile(r'(?!.*--)[a-z0-9][a-z0-9-]*[a-z0-9]')
+PLATFORM = re.compile(r'[a-z]+@[0-9.]+:[a-z0-9]+')
 LIMITS = {'name': 40, 'title': 40, 'summary': 78}  # characters, as charmcraft and Charmhub demand
 
 
@@ -59,6 +60,15 @@ class Charm:
     """What it may be packed for: `ubuntu@24.04:amd64`."""
     parts: tuple[parts.Part, ...]
     """What it ships besides Python code."""
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The files for Juju that charmcraft.yaml tells, by name; those without content too."""
+        return {
+            'metadata.yaml': self.metadata,
+            'actions.yaml': self.actions,
+            'config.yaml': self.config,
+        }
 
 
 def load(folder: pathlib.Path) -> Charm:
@@ -159,6 +169,8 @@ def platforms(project: dict[str, object]) -> frozenset[str]:
     listed = parts.mapping(project.get('platforms'), 'platforms')
     base = project.get('base')
     labels = frozenset(label if '@' in label else f'{base}:{label}' for label in listed)
+    if wrong := sorted(label for label in labels if not PLATFORM.fullmatch(label)):
+        raise Failure(f'platform {wrong[0]} must be BASE:ARCHITECTURE, as in ubuntu@24.04:amd64')
     if not labels:
         raise Failure('platforms lists nothing to pack for')
     return labels

@@ -111,11 +111,14 @@ def files(part: Part, folder: pathlib.Path) -> dict[str, pathlib.Path]:
             raise Failure(f'part {part.name}: {origin} is not in its source')
         for match in matches:
             for path in sorted(match.rglob('*')) if match.is_dir() else [match]:
-                if path.is_file() and '__pycache__' not in path.parts:
-                    name = path.relative_to(folder).as_posix()
-                    if origin != pattern:
-                        name = pattern + name.removeprefix(origin)
-                    found[name] = path
+                if path.is_dir() or '__pycache__' in path.parts:
+                    continue
+                if not path.is_file():
+                    raise Failure(f'part {part.name}: {path.name} is neither a file nor a folder')
+                name = path.relative_to(folder).as_posix()
+                if origin != pattern:
+                    name = pattern + name.removeprefix(origin)
+                found[name] = path
     return found
 
 

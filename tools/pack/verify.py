@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING, cast
 
 import yaml
 
-from . import imports
-from .failure import Failure
+from . import byte_code, imports
+from .failure import Failure, one_line
 from .target import ELF_MACHINES, MACHINES, Target
 
 if TYPE_CHECKING:
     import pathlib
 
+    from .metadata import Charm
+
 # PEP 600: the older names as versions of the C library 2.N.
 LEGACY_GLIBC = {'manylinux1': 5, 'manylinux2010': 12, 'manylinux2014': 17}
 FOREIGN_FOLDERS = frozenset({'.git', '.tox', '.venv', 'parts', 'stage', 'prime', 'node_modules'})
-CHECKED_HASH = 3  # PEP 552: flags of a .pyc that is valid as long as its source has the hash
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Tree:
     """Its folder."""
     target: Target
     """What it was made for."""
+    charm: Charm
+    """What it was made from."""
     build_paths: tuple[str, ...] = ()
     """Folders of this machine that no file may name."""
     byte_code: bool = False
@@ -66,11 +69,29 @@ class Tree:
         """The folder of the installed distributions."""
         return self.root / self.target.site
 
+    def text(self, name: str) -> str:
+        """The text of a file. Raises Failure when it is missing or no text."""
+        try:
+            return (self.root / name).read_text(encoding='utf-8')
+        except (OSError, UnicodeDecodeError) as error:
+            raise Failure(f'{name} cannot be read: {one_line(str(error))}') from None
+
+    def yaml(self, name: str) -> object:
+        """What a file of YAML says; None when it is missing. Raises Failure when it is broken."""
+        try:
+            return yaml.safe_load(self.text(name)) if name in self.files else None
+        except yaml.YAMLError as error:
+            raise Failure(f'{name} is not YAML: {one_line(str(error))}') from None
+
     def distributions(self) -> Iterator[tuple[str, list[str]]]:
         """The folder name of each distribution, and the paths in its RECORD relative to `site`."""
-        for record in sorted(self.site.glob('*.dist-info/RECORD')):
-            with record.open(encoding='utf-8', newline='') as file:
-                yield record.parent.name, [row[0] for row in csv.reader(file) if row]
+        for name, text in self.metadata('RECORD'):
+            yield name, [row[0] for row in csv.reader(text.splitlines()) if row]
+
+    def metadata(self, file: str) -> Iterator[tuple[str, str]]:
+        """The folder name of each distribution that has such a file, and the file's text."""
+        for path in sorted(self.site.glob(f'*.dist-info/{file}')):
+            yield path.parent.name, self.text(path.relative_to(self.root).as_posix())
 
 
 Rule = Callable[[Tree], Iterator[str]]
@@ -97,10 +118,10 @@ def architecture(tree: Tree) -> Iterator[str]:
 
 def glibc(tree: Tree) -> Iterator[str]:
     """No wheel and no binary that needs a newer C library than the base has."""
-    for path in sorted(tree.site.glob('*.dist-info/WHEEL')):
-        tags = re.findall(r'^Tag: \S+-\S+-(\S+)$', path.read_text(encoding='utf-8'), re.MULTILINE)
+    for name, text in tree.metadata('WHEEL'):
+        tags = re.findall(r'^Tag: \S+-\S+-(\S+)$', text, re.MULTILINE)
         if not any(runs_on(tag, tree.target) for tag in tags):
-            yield f'{path.parent.name} is tagged {", ".join(tags)}: not for {tree.target.platform}'
+            yield f'{name} is tagged {", ".join(tags)}: not for {tree.target.platform}'
     for name, data in tree.elf.items():
         needed = max((int(number) for number in re.findall(rb'GLIBC_2\.(\d+)', data)), default=0)
         if needed > tree.target.glibc:
@@ -120,7 +141,7 @@ def runs_on(tag: str, target: Target) -> bool:
 def honest_tags(tree: Tree) -> Iterator[str]:
     """No binary in a wheel that says it runs anywhere: every architecture would install it."""
     for name, record in tree.distributions():
-        wheel = (tree.site / name / 'WHEEL').read_text(encoding='utf-8')
+        wheel = tree.text(f'{tree.target.site}/{name}/WHEEL')
         if all(
             tag.endswith('-none-any') for tag in re.findall(r'^Tag: (\S+)$', wheel, re.MULTILINE)
         ):
@@ -146,11 +167,11 @@ def records(tree: Tree) -> Iterator[str]:
 def requirements(tree: Tree) -> Iterator[str]:
     """Every distribution that another needs on every system is there; versions are the lock's."""
     present = {canonical(path.name.partition('-')[0]) for path in tree.site.glob('*.dist-info')}
-    for path in sorted(tree.site.glob('*.dist-info/METADATA')):
-        header = path.read_text(encoding='utf-8').partition('\n\n')[0]
+    for owner, text in tree.metadata('METADATA'):
+        header = text.partition('\n\n')[0]
         for name in re.findall(r'^Requires-Dist: ([\w.-]+)[^;\n]*$', header, re.MULTILINE):
             if canonical(name) not in present:
-                yield f'{path.parent.name} needs {name}: add it to the charm and to its lock'
+                yield f'{owner} needs {name}: add it to the charm and to its lock'
 
 
 def canonical(name: str) -> str:
@@ -164,24 +185,25 @@ def imported(tree: Tree) -> Iterator[str]:
     What a published distribution imports is its own matter, as far as `requirements` is content.
     """
     own = (tree.root / 'src', *(tree.site / name for name in tree.packages))
-    yield from imports.missing(tree.root, tree.site, own)
+    yield from imports.missing(tree.root, tree.site, own, tree.target.python)
 
 
 def complete(tree: Tree) -> Iterator[str]:
-    """What Juju looks for: metadata, a manifest with bases, an entry point that it may execute."""
-    for name in ('metadata.yaml', 'src/charm.py'):
-        if name not in tree.files:
-            yield f'{name} is missing'
+    """What Juju looks for: the charm's own metadata, bases, an entry point that it may execute."""
+    if 'src/charm.py' not in tree.files:
+        yield 'src/charm.py is missing'
     dispatch = tree.files.get('dispatch')
     if dispatch is None or dispatch.stat().st_mode & 0o777 != 0o755:
         yield 'dispatch is missing or not 0755: Juju repairs the mode of files below hooks/ only'
+    for name, text in tree.charm.files.items():
+        if tree.yaml(name) != yaml.safe_load(text):
+            yield f'{name} is missing or does not say what charmcraft.yaml says'
     base = {
         'name': tree.target.distribution,
         'channel': tree.target.channel,
         'architectures': [tree.target.architecture],
     }
-    manifest = tree.files.get('manifest.yaml')
-    content: object = yaml.safe_load(manifest.read_text(encoding='utf-8')) if manifest else None
+    content = tree.yaml('manifest.yaml')
     bases = cast('dict[str, object]', content).get('bases') if isinstance(content, dict) else None
     if bases != [base]:
         yield f'manifest.yaml is missing or not for {tree.target.label} alone'
@@ -205,24 +227,22 @@ def clean(tree: Tree) -> Iterator[str]:
                 yield f'{name} names the build folder {needle.decode()}'
 
 
-def byte_code(tree: Tree) -> Iterator[str]:
+def compiled(tree: Tree) -> Iterator[str]:
     """Byte code for every module or for none, for the target's Python, valid at any file time."""
     suffix = f'.cpython-{tree.target.python.replace(".", "")}.pyc'
-    compiled: set[str] = set()
-    for name, path in tree.files.items():
-        if path.suffix == '.pyc':
-            if not name.endswith(suffix):
-                yield f'{name} is not for Python {tree.target.python}'
-            elif int.from_bytes(path.read_bytes()[4:8], 'little') != CHECKED_HASH:
-                yield f'{name} is stamped with a time: it is stale as soon as it is unpacked'
-            compiled.add(name.replace('__pycache__/', '').removesuffix(suffix))
+    found = {
+        name.replace('__pycache__/', '').removesuffix(suffix)
+        for name in tree.files
+        if name.endswith('.pyc')
+    }
+    if found:
+        yield from byte_code.complaints(tree.target, tree.root)
     sources = {
         name.removesuffix('.py')
         for name in tree.files
         if name.endswith('.py') and name.startswith(('src/', 'venv/lib/'))
     }
-    wrong = compiled ^ sources if tree.byte_code else compiled
-    for name in sorted(wrong):
+    for name in sorted(found ^ sources if tree.byte_code else found):
         yield f'{name}.py: byte code and source do not go together'
 
 
@@ -236,7 +256,7 @@ RULES: tuple[Rule, ...] = (
     imported,
     complete,
     clean,
-    byte_code,
+    compiled,
 )
 
 
@@ -247,6 +267,10 @@ def complaints(tree: Tree) -> list[str]:
 
 def check(tree: Tree, what: str) -> None:
     """Raise Failure with the first complaints when a rule is broken, after what the tree is."""
-    if found := complaints(tree):
+    try:
+        found = complaints(tree)
+    except Failure as error:
+        raise Failure(f'{what}: {error}') from None
+    if found:
         more = f' (and {len(found) - 3} more)' if len(found) > 3 else ''
         raise Failure(f'{what}: {"; ".join(found[:3])}{more}')

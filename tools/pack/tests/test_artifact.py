@@ -89,22 +89,6 @@ def test_code_objects_name_the_charm_and_not_the_build(
         assert code.co_filename == f'/charm/{source.relative_to(unit)}'
 
 
-@pytest.mark.parametrize('base', BASES)
-def test_two_builds_in_two_folders_are_bit_identical(
-    base: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    packed_for = target.named(base, None if base == 'host' else 'amd64')
-    monkeypatch.setenv('SOURCE_DATE_EPOCH', '1700000000')
-
-    first, second = (
-        assemble.build(trial.repository(tmp_path / name), packed_for, tmp_path / name / 'dist')
-        for name in ('one', 'another/and/deeper')
-    )
-
-    assert first.sha256 == second.sha256
-    assert first.path.read_bytes() == second.path.read_bytes()
-
-
 def test_entries_are_normalised(charm: pathlib.Path, tmp_path: pathlib.Path) -> None:
     packed = assemble.build(charm, target.host(), tmp_path / 'dist')
 

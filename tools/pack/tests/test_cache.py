@@ -7,10 +7,8 @@ import zipfile
 
 import pytest
 
-from .. import assemble, cache, metadata, target
+from .. import archive, assemble, cache, metadata, target
 from . import trial
-
-PACK = pathlib.Path(cache.__file__).parent
 
 
 def build(charm: pathlib.Path, tmp_path: pathlib.Path) -> assemble.Artifact:
@@ -45,12 +43,14 @@ def test_an_artifact_is_taken_from_the_cache_as_long_as_nothing_changes(
         'pyproject.toml',
         'README.md',
         'src/names.py',
+        'src/data/new.txt',
         'templates/a.txt',
         '../../local/src/local_library/__init__.py',
         '../../local/pyproject.toml',
     ],
 )
 def test_every_input_is_in_the_key(name: str, charm: pathlib.Path) -> None:
+    (charm / 'src' / 'data').mkdir()
     before = cache.key(metadata.load(charm), target.host(), {}, 0)
 
     with (charm / name).open('a', encoding='utf-8') as file:
@@ -81,8 +81,21 @@ def test_an_older_artifact_leaves_the_cache(charm: pathlib.Path, tmp_path: pathl
 
     assert len(cached(tmp_path)) == 1
     assert not cached(tmp_path) & old
-    with zipfile.ZipFile(packed.path) as archive:
-        assert archive.read('README.md') == b'# Changed\n'
+    with zipfile.ZipFile(packed.path) as packed:
+        assert packed.read('README.md') == b'# Changed\n'
+
+
+def test_an_artifact_that_was_cut_off_in_the_cache_is_made_again(
+    charm: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    first = build(charm, tmp_path)
+    [stored] = (tmp_path / 'cache').iterdir()
+    stored.write_bytes(stored.read_bytes()[:1000])
+
+    second = build(charm, tmp_path)
+
+    assert second.sha256 == first.sha256
+    assert archive.sha256(stored) == first.sha256
 
 
 def test_runs_at_the_same_time_leave_one_whole_artifact(
@@ -92,7 +105,7 @@ def test_runs_at_the_same_time_leave_one_whole_artifact(
         subprocess.Popen(
             [
                 sys.executable,
-                PACK,
+                trial.PACK,
                 charm,
                 '--base',
                 'host',
@@ -109,6 +122,6 @@ def test_runs_at_the_same_time_leave_one_whole_artifact(
 
     assert [process.wait() for process in running] == [0, 0, 0]
     (path,) = (tmp_path / 'dist').iterdir()
-    with zipfile.ZipFile(path) as archive:
-        assert archive.testzip() is None
+    with zipfile.ZipFile(path) as packed:
+        assert packed.testzip() is None
     assert len(list((tmp_path / 'c').iterdir())) == 1

@@ -5,17 +5,28 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .. import archive, assemble, digest, finish, imports, target, unit
+from .. import archive, assemble, digest, finish, target, unit
 from ..failure import Failure
 from . import trial
 
 if TYPE_CHECKING:
     import pathlib
+    from collections.abc import Callable
 
 NOBLE = target.named('ubuntu@24.04', 'amd64')
+NOBLE_INFO = f'{NOBLE.site}/local_library-1.dist-info'.replace('.', '_')
 
 
-def rewritten(artifact: pathlib.Path, into: pathlib.Path, **texts: str) -> pathlib.Path:
+@pytest.fixture(scope='module')
+def built(tmp_path_factory: pytest.TempPathFactory) -> assemble.Artifact:
+    """The small charm, packed by the quick engine."""
+    folder = tmp_path_factory.mktemp('finish')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('SOURCE_DATE_EPOCH', '1700000000')
+        return assemble.build(trial.repository(folder), NOBLE, folder / 'uv')
+
+
+def rewritten(artifact: pathlib.Path, into: pathlib.Path, **texts: str | bytes) -> pathlib.Path:
     """An artifact as charmcraft may leave it: entries in another order, times of the build."""
     into.mkdir(parents=True)
     with zipfile.ZipFile(artifact) as old, zipfile.ZipFile(into / artifact.name, 'w') as new:
@@ -30,9 +41,8 @@ def rewritten(artifact: pathlib.Path, into: pathlib.Path, **texts: str) -> pathl
 
 
 def test_an_artifact_is_normalised_to_the_bytes_of_the_other_engine(
-    charm: pathlib.Path, tmp_path: pathlib.Path
+    built: assemble.Artifact, charm: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    built = assemble.build(charm, NOBLE, tmp_path / 'uv')
     left = rewritten(built.path, tmp_path / 'charmcraft')
     assert archive.sha256(left) != built.sha256
 
@@ -48,15 +58,28 @@ def test_an_artifact_is_normalised_to_the_bytes_of_the_other_engine(
             {'manifest_yaml': 'bases: []\n'},
             'manifest.yaml is missing or has no charmcraft-started',
         ),
+        ({'manifest_yaml': b'\xff'}, 'manifest.yaml is no text'),
+        ({'manifest_yaml': 'charmcraft-started-at: 1\n[\n'}, 'manifest.yaml is not YAML'),
+        ({'metadata_yaml': ''}, 'metadata.yaml is missing or does not say'),
+        ({'metadata_yaml': b'\xff'}, 'metadata.yaml cannot be read'),
+        ({f'{NOBLE_INFO}/RECORD': b'\xff'}, '/RECORD cannot be read'),
+        ({'src/names_py': 'x = 1\n'}, 'was made from another names.py'),
+        ({'templates/a_txt': 'in /root/project\n'}, 'a.txt names the build folder /root/project'),
         ({'templates/a_txt': 'in {charm}\n'}, 'templates/a.txt names the build folder'),
         ({'src/names_py': 'import absent\n'}, 'src/names.py imports absent, which is not packed'),
     ],
 )
 def test_an_artifact_that_breaks_a_rule_is_not_finished(
-    charm: pathlib.Path, tmp_path: pathlib.Path, texts: dict[str, str], text: str
+    built: assemble.Artifact,
+    charm: pathlib.Path,
+    tmp_path: pathlib.Path,
+    texts: dict[str, str | bytes],
+    text: str,
 ) -> None:
-    built = assemble.build(charm, NOBLE, tmp_path / 'uv')
-    texts = {name: content.format(charm=charm) for name, content in texts.items()}
+    texts = {
+        name: content.format(charm=charm) if isinstance(content, str) else content
+        for name, content in texts.items()
+    }
     left = rewritten(built.path, tmp_path / 'charmcraft', **texts)
 
     with pytest.raises(Failure, match=text):
@@ -75,9 +98,38 @@ def test_a_file_by_another_name_is_not_finished(
         finish.finish(tmp_path / name, charm, tmp_path / 'dist')
 
 
-def test_what_is_no_zip_is_no_artifact(charm: pathlib.Path, tmp_path: pathlib.Path) -> None:
+def no_zip(data: bytes) -> bytes:
+    return b'PK no zip'
+
+
+def damaged(data: bytes) -> bytes:
+    """The first entry's deflated data overwritten: it begins behind its name."""
+    start = 30 + int.from_bytes(data[26:28], 'little')
+    return data[:start] + b'\xff' * 20 + data[start + 20 :]
+
+
+def flagged(data: bytes) -> bytes:
+    """The first entry marked as encrypted, where the name and in the directory."""
+    entry = data.index(b'PK\x01\x02')
+    marked = bytearray(data)
+    marked[6] |= 1
+    marked[entry + 8] |= 1
+    return bytes(marked)
+
+
+def cut(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+@pytest.mark.parametrize('spoil', [no_zip, damaged, flagged, cut])
+def test_what_is_no_zip_is_no_artifact(
+    spoil: Callable[[bytes], bytes],
+    artifact: assemble.Artifact,
+    charm: pathlib.Path,
+    tmp_path: pathlib.Path,
+) -> None:
     path = tmp_path / 'tiny_ubuntu@24.04-amd64.charm'
-    path.write_bytes(b'PK no zip')
+    path.write_bytes(spoil(artifact.path.read_bytes()))
 
     with pytest.raises(Failure, match='is no artifact'):
         finish.finish(path, charm, tmp_path / 'dist')
@@ -86,42 +138,13 @@ def test_what_is_no_zip_is_no_artifact(charm: pathlib.Path, tmp_path: pathlib.Pa
 
 
 def test_byte_code_and_the_builders_words_do_not_count(
-    charm: pathlib.Path, tmp_path: pathlib.Path
+    built: assemble.Artifact, tmp_path: pathlib.Path
 ) -> None:
-    built = assemble.build(charm, NOBLE, tmp_path / 'uv').path
-    other = rewritten(built, tmp_path / 'other')
-    template = rewritten(built, tmp_path / 'more', **{'templates/a_txt': 'x'})
+    other = rewritten(built.path, tmp_path / 'other')
+    template = rewritten(built.path, tmp_path / 'more', **{'templates/a_txt': 'x'})
 
-    assert digest.tree_digest(other) == digest.tree_digest(built)
-    assert digest.differences(template, built) == ['templates/a.txt']
-
-
-@pytest.mark.parametrize(
-    ('source', 'found'),
-    [
-        ('import absent', ['absent']),
-        ('import os, yaml, names', []),
-        ('import yaml.absent', ['yaml.absent']),
-        ('from absent.part import x', ['absent.part']),
-        ('def later():\n    import absent', ['absent']),
-        ('try:\n    import absent\nexcept ImportError:\n    import lost', ['lost']),
-        ('try:\n    import absent\nexcept ValueError:\n    pass', ['absent']),
-        ('if typing.TYPE_CHECKING:\n    import absent\nelse:\n    import lost', ['lost']),
-        ('from . import names', []),
-        ('from .absent import x', ['absent']),
-    ],
-)
-def test_imports_that_nothing_satisfies_are_found(
-    tmp_path: pathlib.Path, source: str, found: list[str]
-) -> None:
-    site = tmp_path / 'venv'
-    trial.write(site / 'yaml' / '__init__.py', '')
-    trial.write(tmp_path / 'src' / 'names.py', '')
-    trial.write(tmp_path / 'src' / 'charm.py', source)
-
-    complaints = imports.missing(tmp_path, site, (tmp_path / 'src',))
-
-    assert complaints == [f'src/charm.py imports {name}, which is not packed' for name in found]
+    assert digest.tree_digest(other) == digest.tree_digest(built.path)
+    assert digest.differences(template, built.path) == ['templates/a.txt']
 
 
 def test_a_module_of_the_machine_is_found_on_the_unit(

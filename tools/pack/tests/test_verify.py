@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import marshal
 import pathlib
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
 
-from .. import archive, assemble, target, verify
+from .. import assemble, metadata, target, verify
 from ..failure import Failure
 from . import trial
 
@@ -20,10 +23,27 @@ def unpacked(artifact: assemble.Artifact, tmp_path: pathlib.Path) -> pathlib.Pat
     return trial.unpack(artifact.path, tmp_path / 'unit')
 
 
-def complaints(root: pathlib.Path, *, byte_code: bool = True) -> list[str]:
-    return verify.complaints(
-        verify.Tree(root, target.host(), build_paths=('/build/here',), byte_code=byte_code)
+@functools.cache
+def tiny() -> metadata.Charm:
+    with tempfile.TemporaryDirectory() as folder:
+        return metadata.load(trial.repository(pathlib.Path(folder)))
+
+
+def tree(
+    root: pathlib.Path, made_for: target.Target | None = None, *, byte_code: bool = True
+) -> verify.Tree:
+    return verify.Tree(
+        root=root,
+        target=made_for or target.host(),
+        charm=tiny(),
+        build_paths=('/build/here',),
+        byte_code=byte_code,
+        packages=('local_library',),
     )
+
+
+def complaints(root: pathlib.Path, *, byte_code: bool = True) -> list[str]:
+    return verify.complaints(tree(root, byte_code=byte_code))
 
 
 def elf(machine: int, rest: bytes = b'') -> bytes:
@@ -32,12 +52,6 @@ def elf(machine: int, rest: bytes = b'') -> bytes:
 
 def site(root: pathlib.Path) -> pathlib.Path:
     return root / target.host().site
-
-
-def edit(path: pathlib.Path, old: str, new: str) -> None:
-    text = path.read_text(encoding='utf-8')
-    assert old in text
-    path.write_text(text.replace(old, new), encoding='utf-8')
 
 
 def info(root: pathlib.Path, project: str) -> pathlib.Path:
@@ -83,7 +97,9 @@ def stray_file(root: pathlib.Path) -> None:
 
 
 def missing_requirement(root: pathlib.Path) -> None:
-    edit(info(root, 'local_library') / 'METADATA', 'Requires-Dist: pyyaml', 'Requires-Dist: ops>2')
+    trial.edit(
+        info(root, 'local_library') / 'METADATA', 'Requires-Dist: pyyaml', 'Requires-Dist: ops>2'
+    )
 
 
 def no_metadata(root: pathlib.Path) -> None:
@@ -95,7 +111,7 @@ def dispatch_mode(root: pathlib.Path) -> None:
 
 
 def no_architectures(root: pathlib.Path) -> None:
-    edit(root / 'manifest.yaml', 'architectures', 'architects')
+    trial.edit(root / 'manifest.yaml', 'architectures', 'architects')
 
 
 def parts_folder(root: pathlib.Path) -> None:
@@ -124,6 +140,60 @@ def byte_code_of_another_python(root: pathlib.Path) -> None:
     (root / 'src/__pycache__/names.cpython-399.pyc').write_bytes(bytes(16))
 
 
+def compiled_names(root: pathlib.Path) -> pathlib.Path:
+    (found,) = (root / 'src/__pycache__').glob('names.*')
+    return found
+
+
+def magic_of_another_python(root: pathlib.Path) -> None:
+    path = compiled_names(root)
+    path.write_bytes(bytes(2) + path.read_bytes()[2:])
+
+
+def source_of_older_byte_code(root: pathlib.Path) -> None:
+    trial.edit(root / 'src/names.py', "'x'", "'w'")
+
+
+def junk_for_byte_code(root: pathlib.Path) -> None:
+    path = compiled_names(root)
+    path.write_bytes(path.read_bytes()[:16] + b'junk')
+
+
+def value_for_byte_code(root: pathlib.Path) -> None:
+    path = compiled_names(root)
+    path.write_bytes(path.read_bytes()[:16] + marshal.dumps(7))
+
+
+def byte_code_of_another_place(root: pathlib.Path) -> None:
+    path = compiled_names(root)
+    code = compile((root / 'src/names.py').read_bytes(), '/tmp/names.py', 'exec')  # noqa: S108
+    path.write_bytes(path.read_bytes()[:16] + marshal.dumps(code))
+
+
+def empty_metadata(root: pathlib.Path) -> None:
+    (root / 'metadata.yaml').write_text('', encoding='utf-8')
+
+
+def foreign_metadata(root: pathlib.Path) -> None:
+    trial.edit(root / 'metadata.yaml', 'name: tiny', 'name: other')
+
+
+def no_actions(root: pathlib.Path) -> None:
+    (root / 'actions.yaml').unlink()
+
+
+def other_options(root: pathlib.Path) -> None:
+    trial.edit(root / 'config.yaml', 'default: 1', 'default: 2')
+
+
+def missing_submodule(root: pathlib.Path) -> None:
+    (root / 'src/names.py').write_text('from local_library import testing\n', encoding='utf-8')
+
+
+def module_that_does_not_parse(root: pathlib.Path) -> None:
+    (root / 'src/names.py').write_text('def (:\n', encoding='utf-8')
+
+
 def module_without_byte_code(root: pathlib.Path) -> None:
     trial.write(root / 'src/new.py', '')
 
@@ -140,7 +210,13 @@ def module_without_byte_code(root: pathlib.Path) -> None:
         (missing_file, 'METADATA, which is missing'),
         (stray_file, 'yaml/stray.txt belongs to no distribution'),
         (missing_requirement, 'local_library-1.dist-info needs ops'),
-        (no_metadata, 'metadata.yaml is missing'),
+        (no_metadata, 'metadata.yaml is missing or does not say'),
+        (empty_metadata, 'metadata.yaml is missing or does not say'),
+        (foreign_metadata, 'metadata.yaml is missing or does not say'),
+        (no_actions, 'actions.yaml is missing or does not say'),
+        (other_options, 'config.yaml is missing or does not say'),
+        (missing_submodule, 'src/names.py imports local_library.testing, which is not packed'),
+        (module_that_does_not_parse, 'src/names.py is no module for Python 3'),
         (dispatch_mode, 'dispatch is missing or not 0755'),
         (no_architectures, 'manifest.yaml is missing or not for'),
         (parts_folder, 'parts/charm/x is in a folder of a tool (parts)'),
@@ -149,6 +225,11 @@ def module_without_byte_code(root: pathlib.Path) -> None:
         (build_path, 'note.txt names the build folder /build/here'),
         (byte_code_by_time, 'is stamped with a time'),
         (byte_code_of_another_python, 'names.cpython-399.pyc is not for Python'),
+        (magic_of_another_python, '.pyc is not for Python'),
+        (source_of_older_byte_code, '.pyc was made from another names.py'),
+        (junk_for_byte_code, '.pyc holds no code'),
+        (value_for_byte_code, '.pyc holds no code'),
+        (byte_code_of_another_place, '.pyc names its source /tmp/names.py'),
         (module_without_byte_code, 'src/new.py: byte code and source do not go together'),
     ],
 )
@@ -175,10 +256,10 @@ def test_a_tree_for_one_architecture_is_refused_for_another(
     packed = assemble.build(charm, arm64, tmp_path / 'dist')
     root = trial.unpack(packed.path, tmp_path / 'unit')
 
-    verify.check(verify.Tree(root, arm64, byte_code=packed.byte_code), 'tiny')
+    verify.check(tree(root, arm64, byte_code=packed.byte_code), 'tiny')
 
     with pytest.raises(Failure, match='is not for amd64'):
-        verify.check(verify.Tree(root, amd64, byte_code=packed.byte_code), 'tiny')
+        verify.check(tree(root, amd64, byte_code=packed.byte_code), 'tiny')
 
 
 @pytest.mark.parametrize(
@@ -202,11 +283,6 @@ def test_many_complaints_are_cut(unpacked: pathlib.Path) -> None:
         (unpacked / f'tool{number}').write_bytes(elf(OTHER))
 
     with pytest.raises(Failure, match=r'and 2 more') as raised:
-        verify.check(verify.Tree(unpacked, target.host(), byte_code=True), 'tiny')
+        verify.check(tree(unpacked), 'tiny')
 
     assert '\n' not in str(raised.value)
-
-
-def test_time_is_the_commit_s_when_none_is_given() -> None:
-    assert archive.source_time(pathlib.Path('/'), {}) == archive.EPOCH
-    assert archive.source_time(pathlib.Path('/'), {'SOURCE_DATE_EPOCH': '7'}) == archive.EPOCH

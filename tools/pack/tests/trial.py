@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import pathlib
 import shutil
 import subprocess
 import textwrap
 import zipfile
 
-from .. import target
+from .. import command, target
 
+PACK = pathlib.Path(target.__file__).parent
 LOCK = pathlib.Path(__file__).parent / 'pyyaml.lock'
 
 CHARMCRAFT = """\
@@ -100,6 +103,22 @@ def repository(root: pathlib.Path) -> pathlib.Path:
     )
     write(root / 'local' / 'src' / 'local_library' / '__init__.py', "NAME = 'local'\n")
     return charm
+
+
+def pack(*arguments: str | pathlib.Path) -> subprocess.CompletedProcess[str]:
+    """What the command says, and how it ends; in this process, which saves a third of a second."""
+    given = [str(argument) for argument in arguments]
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = command.main(given)
+    return subprocess.CompletedProcess(given, code, out.getvalue(), err.getvalue())
+
+
+def edit(path: pathlib.Path, old: str, new: str) -> None:
+    """Replace a text that must be there."""
+    text = path.read_text(encoding='utf-8')
+    assert old in text
+    path.write_text(text.replace(old, new), encoding='utf-8')
 
 
 def unpack(artifact: pathlib.Path, into: pathlib.Path) -> pathlib.Path:
