@@ -42,7 +42,10 @@ def parser() -> argparse.ArgumentParser:
         prog='pack', description='Pack charms for the platforms of their charmcraft.yaml.'
     )
     made.add_argument(
-        'charms', nargs='*', metavar='CHARM', help='folder or name; none: all in charms/'
+        'charms',
+        nargs='*',
+        metavar='CHARM',
+        help='folder or name; none: all in charms/ that download nothing',
     )
     made.add_argument(
         '--engine', choices=('uv', 'charmcraft'), default='uv',
@@ -150,16 +153,29 @@ def pack(options: argparse.Namespace) -> list[Artifact]:
 
 def chosen(options: argparse.Namespace) -> list[tuple[pathlib.Path, Target]]:
     """Folder of a charm and target of each artifact that is asked for."""
-    folders = [find(name) for name in options.charms] or sorted(
-        path.parent for path in (ROOT / 'charms').glob('*/charmcraft.yaml')
-    )
+    folders = [find(name) for name in options.charms] or without_downloads(ROOT)
     return [(folder, target) for folder in folders for target in targets(folder, options)]
+
+
+def without_downloads(root: pathlib.Path) -> list[pathlib.Path]:
+    """The charms of a root that can be packed from the repository alone; others are named."""
+    found: list[pathlib.Path] = []
+    for path in sorted((root / 'charms').glob('*/charmcraft.yaml')):
+        charm = metadata.load(path.parent)
+        if charm.downloads:
+            parts = ', '.join(charm.downloads)
+            print(f'{charm.name} is left out: it downloads {parts}; name it', file=sys.stderr)
+        else:
+            found.append(path.parent)
+    return found
 
 
 def entry(folder: pathlib.Path, target: Target) -> dict[str, str]:
     """One artifact to pack, as a row of a build's matrix."""
+    charm = metadata.load(folder)
     return {
-        'charm': metadata.load(folder).name,
+        'charm': charm.name,
+        'downloads': ' '.join(charm.downloads),
         'folder': os.path.relpath(folder, ROOT),
         'base': target.base,
         'architecture': target.architecture,

@@ -62,6 +62,11 @@ class Charm:
     """What it ships besides Python code."""
 
     @property
+    def downloads(self) -> tuple[str, ...]:
+        """Names of the parts whose files come from elsewhere."""
+        return tuple(part.name for part in self.parts if not part.local)
+
+    @property
     def files(self) -> dict[str, str]:
         """The files for Juju that charmcraft.yaml tells, by name; those without content too."""
         return {

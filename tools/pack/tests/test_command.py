@@ -151,6 +151,17 @@ def test_a_charm_of_the_repository_is_found_by_name(charm: pathlib.Path) -> None
         command.find('large', root)
 
 
+def test_a_charm_that_downloads_is_packed_when_it_is_named(
+    charm: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.without_downloads(charm.parents[1]) == [charm]
+
+    trial.edit(charm / 'charmcraft.yaml', 'source: .,', 'source: x.tgz,')
+
+    assert command.without_downloads(charm.parents[1]) == []
+    assert capsys.readouterr().err == 'tiny is left out: it downloads files; name it\n'
+
+
 def test_a_renamed_folder_is_shipped_under_its_new_name(charm: pathlib.Path) -> None:
     part = parts.Part('files', local=True, organize=(('templates', 'x/y'),), prime=('x/y',))
 
