@@ -52,13 +52,21 @@ def test_an_archive_inside_another_repository_is_not_of_its_time(committed: path
     assert archive.source_time(committed.parent / 'unpacked', {}) == archive.EPOCH
 
 
+GPG = """\
+#!/bin/sh
+printf '\\n[GNUPG:] SIG_CREATED \\ngpg: by 7\\n' >&2
+printf -- '-----BEGIN PGP SIGNATURE-----\\n\\nx\\n-----END PGP SIGNATURE-----\\n'
+"""
+
+
 def test_a_signature_that_git_shows_is_not_taken_for_a_time(
     committed: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
-    (tmp_path / 'gpg').write_text('#!/bin/sh\necho 7 >&2\nexit 1\n', encoding='utf-8')
+    (tmp_path / 'gpg').write_text(GPG, encoding='utf-8')
     (tmp_path / 'gpg').chmod(0o755)
     git(committed, 'config', 'log.showSignature', 'true')
     git(committed, 'config', 'gpg.program', str(tmp_path / 'gpg'))
+    git(committed, 'commit', '--quiet', '--allow-empty', '-S', '--message', 'signed')
 
     assert archive.source_time(committed, {}) == COMMITTED
 
