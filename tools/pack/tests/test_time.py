@@ -54,6 +54,7 @@ def test_an_archive_inside_another_repository_is_not_of_its_time(committed: path
 
 GPG = """\
 #!/bin/sh
+cat >/dev/null
 printf '\\n[GNUPG:] SIG_CREATED \\ngpg: by 7\\n' >&2
 printf -- '-----BEGIN PGP SIGNATURE-----\\n\\nx\\n-----END PGP SIGNATURE-----\\n'
 """
