@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import http.server
 import shutil
 import subprocess
+import threading
 from typing import TYPE_CHECKING
 
 from . import process
@@ -96,3 +98,33 @@ _ZONE = """$TTL 60
 @ IN NS ns1
 ns1 IN A 127.0.0.1
 """
+
+
+@contextlib.contextmanager
+def accepting_provider() -> Generator[dict[str, str]]:
+    """A DNS provider that takes every record and serves none; gives variables of `httpreq`.
+
+    For an ACME server that takes every name for proved: its orders are not held up by DNS.
+    """
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers['Content-Length']))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Say nothing."""
+
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={'poll_interval': 0.05})
+    thread.start()
+    try:
+        yield {
+            'HTTPREQ_ENDPOINT': f'http://127.0.0.1:{server.server_port}',
+            'HTTPREQ_POLLING_INTERVAL': '0',
+        }
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

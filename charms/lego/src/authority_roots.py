@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
-import threading
 from typing import TYPE_CHECKING
 
 from tls_provider import x509
@@ -23,22 +22,20 @@ class Roots:
     def __init__(
         self,
         given: Sequence[str],
-        published: Sequence[str],
+        published: Callable[[], Sequence[str]],
         bundles: Callable[[], Sequence[pathlib.Path]],
     ):
         """Nothing is read before it is needed.
 
         Args:
             given: PEM texts of one certificate each.
-            published: PEM texts of the roots of published certificates.
+            published: Gives the PEM texts of the roots of published certificates.
             bundles: Gives files of roots that are trusted in general; those that are there count.
 
         """
         self._given = given
         self._published = published
         self._bundles = bundles
-        self._used: list[str] = []
-        self._lock = threading.Lock()
 
     def complete(
         self, certificate: x509.Certificate, above: Sequence[x509.Certificate]
@@ -51,15 +48,11 @@ class Roots:
             if root is None:
                 return None
             chain = (*chain, root)
-        with self._lock:
-            if chain[-1].pem not in self._used:
-                self._used.append(chain[-1].pem)
         return chain
 
     def anchors(self) -> tuple[str, ...]:
-        """PEM texts of the roots in use, those of this pass first."""
-        every = [*self._used, *self._published]
-        return tuple(dict.fromkeys(text.strip() for text in every))
+        """PEM texts of the roots in use, each once."""
+        return tuple(dict.fromkeys(text.strip() for text in self._published()))
 
     def _known(self) -> Iterator[x509.Certificate]:
         yield from self._nearest
@@ -67,7 +60,7 @@ class Roots:
 
     @functools.cached_property
     def _nearest(self) -> list[x509.Certificate]:
-        return _parsed([*self._given, *self._published])
+        return _parsed([*self._given, *self._published()])
 
     @functools.cached_property
     def _bundled(self) -> list[x509.Certificate]:

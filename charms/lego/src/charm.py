@@ -100,7 +100,7 @@ class LegoCharm(ops.CharmBase):
 
     def _roots(self, wanted: options.Options) -> Roots:
         given = [*wanted.issuer_roots, *wanted.acme_roots]
-        return Roots(given, self._provider.published_roots(), binary.root_bundles)
+        return Roots(given, self._provider.published_roots, binary.root_bundles)
 
     def _judge(self, request: Request) -> Rejected | None:
         wanted = self._lego and self._lego.options

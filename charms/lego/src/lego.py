@@ -96,7 +96,7 @@ class Lego:
 
     @property
     def trust_anchors(self) -> tuple[str, ...]:
-        """The roots of what was issued in this pass and of what is published."""
+        """The roots of what is published."""
         return self.roots.anchors()
 
     @property

@@ -85,7 +85,7 @@ class Options:
             # With the checks off, such a version waits for one interval.
             provider = dns_providers.known(self.plugin)
             if provider and (name := provider.polling_interval):
-                made[name] = str(self.propagation_wait)
+                made.setdefault(name, str(self.propagation_wait))
         return made
 
     def secrets(self) -> tuple[str, ...]:
@@ -122,8 +122,7 @@ def parse(
     if not _flag(config, TERMS, default=False):
         name = authorities.name(server)
         raise Invalid(TERMS, f'read the terms of service of {name}, then set it to true')
-    if options.allow_ca_requests(config):
-        raise Invalid('allow-ca-requests', 'ACME servers certify no CA; leave it at none')
+    options.allow_ca_requests(config)  # whatever it allows, ACME servers certify no CA
     public = options.text(config, 'public-ca', 'auto').lower()
     if public not in {'auto', 'true', 'false'}:
         raise Invalid('public-ca', 'is none of auto, true and false')

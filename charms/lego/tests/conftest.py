@@ -81,7 +81,7 @@ def make(tmp_path: pathlib.Path) -> Make:
         folder: str = 'orders',
         history: History | None = None,
     ) -> Lego:
-        roots = Roots(options.issuer_roots, [], tuple)
+        roots = Roots(options.issuer_roots, tuple, tuple)
         journal = Journal(tmp_path / folder, options.server)
         return Lego(options, lambda: binary, journal, roots, account, history or History(), now)
 

@@ -41,7 +41,7 @@ def account(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Account:
     options = bed.options()
     folder = tmp_path_factory.mktemp('first') / 'orders'
     journal = Journal(folder, options.server)
-    roots = Roots(options.issuer_roots, [], tuple)
+    roots = Roots(options.issuer_roots, tuple, tuple)
     issuer = Lego(options, lambda: BINARY, journal, roots, None, History(), now)
     assert isinstance(issue(issuer, asked('first.example.test')), Issued)
     assert issuer.account is not None

@@ -164,14 +164,17 @@ class Provider(ops.Object):
             settings = _settings(issuer)
             decisions = plan(read, book, self._authority(issuer, settings), _now(), orders)
             result = Engine(issuer, settings, _now, BUDGET).carry_out(decisions, book)
-            for endpoint in self._trust_endpoints:
-                transfer.publish(self._charm, endpoint, issuer.trust_anchors)
         for relation in self._relations():
             values = wire.write_answers(result.answers.get(relation.id, wire.Answers()))
             if not isinstance(issuer, NotReady):
                 app = databag.remote_application(relation)
                 values |= wire.write_capabilities(issuer.capabilities, app.name if app else '')
             databag.write(relation.data[self._charm.app], values)
+        if not isinstance(
+            issuer, NotReady
+        ):  # what is to be trusted may follow from what is published
+            for endpoint in self._trust_endpoints:
+                transfer.publish(self._charm, endpoint, issuer.trust_anchors)
         problems = _log(result, book.problems)
         new_book = dataclasses.replace(result.book, problems=problems)
         databag.write(peers.data[self._charm.app], {_LEDGER: ledger.dumps(new_book)})

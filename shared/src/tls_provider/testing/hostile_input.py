@@ -98,7 +98,7 @@ def _two_requests() -> Mapping[str, str]:
 
 
 def _both_kinds() -> Mapping[str, str]:
-    csr = pki.request('a.example', common_name='a')
+    csr = pki.request('a.example')
     items = [{'certificate_signing_request': csr, 'ca': is_ca} for is_ca in (True, False)]
     return {_KEY: json.dumps(items)}
 

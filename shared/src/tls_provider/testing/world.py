@@ -29,6 +29,8 @@ class World:
 
     chooses_serials = True
     """Serial numbers are the charm's own, and have 64 bits at least."""
+    chooses_profile = True
+    """Form and extensions are the charm's own, and linters have nothing against them."""
     knows_root = True
     """Chains end in a root."""
 

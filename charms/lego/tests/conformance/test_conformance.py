@@ -1,0 +1,138 @@
+"""The conformance kit on this charm, with a real ACME server that takes every name for proved."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import tempfile
+from collections.abc import Generator, Mapping
+from typing import ClassVar
+
+import ops
+import pytest
+from ops import testing
+
+from account import Account, label
+from authority_roots import Roots
+from backends import acme, dns
+from charm import LegoCharm
+from duplicates import History
+from journal import Journal
+from lego import Lego
+from options import Options
+from tls_provider import x509
+from tls_provider.issuer import Request
+from tls_provider.testing import pki
+from tls_provider.testing.features import Feature
+from tls_provider.testing.kit import Conformance
+from tls_provider.testing.world import Config, World
+
+EMAIL = 'operator@example.test'
+
+
+@dataclasses.dataclass(frozen=True)
+class Servers:
+    acme: acme.AcmeServer
+    variables: Mapping[str, str]
+    account: Account
+    """Registered: what was proved once for it is proved for every test."""
+
+
+@pytest.fixture(scope='session')
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Generator[Servers]:
+    environ = {'PEBBLE_VA_ALWAYS_VALID': '1', 'PEBBLE_AUTHZREUSE': '100'}
+    with (
+        dns.accepting_provider() as variables,
+        acme.acme_server(tmp_path_factory.mktemp('acme'), '127.0.0.1:9', environ=environ) as one,
+    ):
+        yield Servers(one, variables, _register(one, variables, tmp_path_factory.mktemp('first')))
+
+
+def _register(
+    server: acme.AcmeServer, variables: Mapping[str, str], folder: pathlib.Path
+) -> Account:
+    options = Options(
+        EMAIL,
+        server.directory,
+        'httpreq',
+        variables,
+        acme_roots=(server.certificate,),
+        propagation_wait=1,
+    )
+    roots = Roots([server.root()], list, list)
+    journal = Journal(folder, server.directory)
+    issuer = Lego(options, lambda: BINARY, journal, roots, None, History())
+    csr = x509.parse_request(pki.request('first.example', key='ecdsa-p256'))
+    issuer.issue(Request(csr, is_ca=False, requirer='first/0'), timeout=options.order_timeout)
+    assert issuer.account is not None
+    assert issuer.account.registration
+    return issuer.account
+
+
+BINARY = pathlib.Path('/usr/bin/lego')
+
+
+class LegoWorld(World):
+    """A charm with a disk of its own."""
+
+    chooses_serials = False
+    chooses_profile = False
+    folder: ClassVar[pathlib.Path]
+
+    @staticmethod
+    def _context(charm: type[ops.CharmBase]) -> testing.Context[ops.CharmBase]:
+        root = pathlib.Path(tempfile.mkdtemp(dir=LegoWorld.folder))
+        (root / 'bin').mkdir()
+        (root / 'bin' / 'lego').symlink_to(BINARY)
+        return testing.Context(charm, charm_root=root)
+
+
+class TestConformance(Conformance):
+    charm = LegoCharm
+    world_type = LegoWorld
+    servers: ClassVar[Servers]
+    unsupported: ClassVar = {
+        Feature.CN_ONLY: 102,
+        Feature.FREE_COMMON_NAME: 102,
+        Feature.IP_SANS: 101,
+        Feature.EMAIL_SANS: 102,
+        Feature.URI_SANS: 102,
+        Feature.REGISTERED_ID_SANS: 102,
+        Feature.OTHER_NAME_SANS: 102,
+        Feature.ECDSA_P521: 999,
+        Feature.ED25519: 999,
+        Feature.LONG_NAME: 102,
+        Feature.ISSUE_CA: 999,
+    }
+
+    @pytest.fixture(autouse=True)
+    def _servers(self, servers: Servers, tmp_path: pathlib.Path) -> None:
+        TestConformance.servers = servers
+        LegoWorld.folder = tmp_path
+
+    def ready(self) -> testing.State:
+        server = self.servers.acme
+        variables = self.servers.variables.items()
+        secret = testing.Secret({name.lower().replace('_', '-'): text for name, text in variables})
+        account = testing.Secret(
+            self.servers.account.content(), label=label(server.directory, EMAIL), owner='app'
+        )
+        nothing = LegoWorld.folder / 'nothing'
+        nothing.touch()
+        config: Config = {
+            'email': EMAIL,
+            'accept-terms-of-service': True,
+            'server': server.directory,
+            'plugin': 'httpreq',
+            'plugin-config-secret-id': secret.id,
+            'acme-ca-certificates': server.certificate,
+            'ca-root-certificates': server.root(),
+            'dns-propagation-wait': 1,
+        }
+        return testing.State(
+            leader=True,
+            config=config,
+            relations={testing.PeerRelation('peers')},
+            secrets={secret, account},
+            resources={testing.Resource(name='lego', path=nothing)},
+        )
