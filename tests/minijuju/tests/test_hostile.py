@@ -258,11 +258,13 @@ def test_a_charm_that_writes_into_its_packages_changes_its_own_only(juju: Juju, 
     juju.deploy(charm, num_units=2)
     juju.settle()
     juju.add_unit('py')
-    juju.settle()
+    units = juju.settle().apps['py'].units
 
-    shared = [juju.exec(f'cat {package}', unit=f'py/{n}').stdout for n in range(3)]
+    shared = {name: juju.exec(f'cat {package}', unit=name).stdout for name in units}
 
-    assert shared == ['spoilt\n', 'clean\n', 'clean\n']
+    assert len(shared) == 3
+    for name, unit in units.items():
+        assert shared[name] == ('spoilt\n' if unit.leader else 'clean\n')
 
 
 @pytest.mark.usefixtures('bystander')
