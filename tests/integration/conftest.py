@@ -148,9 +148,11 @@ def artifact(
     def find(charm: str) -> pathlib.Path:
         if given is None:
             cache = ROOT / '.tox' / 'artifacts'
-            return pack.build(ROOT / charm, target, folder, cache_folder=cache).path
+            programs = ROOT / '.tox' / 'debian'
+            made = pack.build(ROOT / charm, target, folder, cache_folder=cache, debian=programs)
+            return made.path
         # In a folder of its own: the commands of a README take whatever artifacts they find.
-        name = f'{pathlib.PurePath(charm).name}_{target.label}.charm'
-        return pathlib.Path(shutil.copy(given / name, folder / name))
+        [found] = given.glob(f'{pathlib.PurePath(charm).name}_{target.label}*.charm')
+        return pathlib.Path(shutil.copy(found, folder / found.name))
 
     return find

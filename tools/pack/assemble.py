@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from . import archive, byte_code, cache, install, metadata, parts, verify
+from . import debian as distribution
 from .artifact import Artifact, described
 from .failure import Failure
 
@@ -27,12 +28,14 @@ def build(
     *,
     cache_folder: pathlib.Path | None = None,
     sources: Mapping[str, pathlib.Path] | None = None,
+    debian: pathlib.Path | None = None,
 ) -> Artifact:
     """Pack the charm in a folder for a target, as a file in `into`, which is made when absent.
 
     With a cache folder an artifact made from the same inputs is taken from there; it may be shared
     by processes that run at the same time, as may `into`. `sources` gives folders in place of what
-    parts would download; that is no release, so the artifact's name and `version` file say it.
+    parts would download; with `debian`, the folder of a cache, programs of the distribution take
+    the place of the others. Neither is a release: the artifact's name and `version` file say it.
 
     Raises Failure, one line, when the charm cannot be packed or breaks a rule of `verify`.
     """
@@ -40,8 +43,12 @@ def build(
     charm = metadata.load(folder.resolve())
     given = dict(sources or {})
     refuse(charm, target, given)
-    seconds = archive.source_time(charm.folder)
     mark = ''.join(f'+local-{name}' for name in sorted(given))
+    if debian:
+        for name in sorted(set(charm.downloads) - given.keys()):
+            given[name] = distribution.folder(name, target.architecture, debian)
+            mark += f'+debian-{name}'
+    seconds = archive.source_time(charm.folder)
     path = into.resolve() / f'{charm.name}_{target.label}{mark}.charm'
     label = f'{path.stem}_{target.python}'  # the host's Python is not in the file's name
     digest = cache.key(charm, target, given, seconds) if cache_folder else ''

@@ -64,6 +64,11 @@ def parser() -> argparse.ArgumentParser:
         help='a folder in place of what a part downloads; marks the artifact (engine uv)',
     )  # fmt: skip
     made.add_argument(
+        '--debian', action='store_true',
+        help='programs of the distribution in place of what parts download; marks the artifact '
+        '(engine uv; always so where no charm is named)',
+    )  # fmt: skip
+    made.add_argument(
         '--compare', type=pathlib.Path, metavar='FOLDER',
         help='fail when an artifact holds something else than the one of its name there',
     )  # fmt: skip
@@ -153,20 +158,27 @@ def pack(options: argparse.Namespace) -> list[Artifact]:
 
 def chosen(options: argparse.Namespace) -> list[tuple[pathlib.Path, Target]]:
     """Folder of a charm and target of each artifact that is asked for."""
-    folders = [find(name) for name in options.charms] or without_downloads(ROOT)
+    folders = [find(name) for name in options.charms] or every(options)
     return [(folder, target) for folder in folders for target in targets(folder, options)]
 
 
-def without_downloads(root: pathlib.Path) -> list[pathlib.Path]:
-    """The charms of a root that can be packed from the repository alone; others are named."""
+def every(options: argparse.Namespace) -> list[pathlib.Path]:
+    """The folders of all charms.
+
+    What they download comes from the distribution's archive, and charmcraft, which would download
+    it, leaves them out; both is said.
+    """
     found: list[pathlib.Path] = []
-    for path in sorted((root / 'charms').glob('*/charmcraft.yaml')):
+    for path in sorted((ROOT / 'charms').glob('*/charmcraft.yaml')):
         charm = metadata.load(path.parent)
-        if charm.downloads:
-            parts = ', '.join(charm.downloads)
-            print(f'{charm.name} is left out: it downloads {parts}; name it', file=sys.stderr)
-        else:
-            found.append(path.parent)
+        names = ', '.join(charm.downloads)
+        if names and options.engine == 'charmcraft':
+            print(f'{charm.name} is left out: it downloads {names}; name it', file=sys.stderr)
+            continue
+        if names and not options.list:
+            options.debian = True
+            print(f'{charm.name}: {names} of the distribution, so no release', file=sys.stderr)
+        found.append(path.parent)
     return found
 
 
@@ -189,7 +201,12 @@ def builder(options: argparse.Namespace) -> Callable[[pathlib.Path, Target], Art
         return lambda folder, target: charmcraft.build(folder, target, into, ROOT)
     sources = dict(pair(text) for text in options.source)
     return lambda folder, target: assemble.build(
-        folder, target, into, cache_folder=options.cache, sources=sources
+        folder,
+        target,
+        into,
+        cache_folder=options.cache,
+        sources=sources,
+        debian=ROOT / '.tox' / 'debian' if options.debian else None,
     )
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .. import archive, assemble, command, parts, target
+from .. import archive, assemble, command, debian, parts, target
 from ..failure import Failure
 from . import trial
 
@@ -151,15 +152,47 @@ def test_a_charm_of_the_repository_is_found_by_name(charm: pathlib.Path) -> None
         command.find('large', root)
 
 
-def test_a_charm_that_downloads_is_packed_when_it_is_named(
-    charm: pathlib.Path, capsys: pytest.CaptureFixture[str]
+def test_charms_that_download_are_packed_with_programs_of_the_distribution(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], charm: pathlib.Path
 ) -> None:
-    assert command.without_downloads(charm.parents[1]) == [charm]
-
     trial.edit(charm / 'charmcraft.yaml', 'source: .,', 'source: x.tgz,')
+    monkeypatch.setattr(command, 'ROOT', charm.parents[1])
+    options = command.parser().parse_args([])
+    charmcrafts = command.parser().parse_args(['--engine', 'charmcraft'])
 
-    assert command.without_downloads(charm.parents[1]) == []
-    assert capsys.readouterr().err == 'tiny is left out: it downloads files; name it\n'
+    assert command.every(options) == [charm]
+    assert options.debian
+    assert command.every(charmcrafts) == []
+    assert not charmcrafts.debian
+    assert capsys.readouterr().err == (
+        'tiny: files of the distribution, so no release\n'
+        'tiny is left out: it downloads files; name it\n'
+    )
+
+
+def test_a_program_of_the_distribution_is_fetched_once(tmp_path: pathlib.Path) -> None:
+    if shutil.which('apt-get') is None and 'CI' not in os.environ:
+        pytest.skip('no apt here')
+    other = 'arm64' if target.host_architecture() == 'amd64' else 'amd64'
+
+    folder = debian.folder('lego', other, tmp_path)
+
+    assert (folder / 'lego').read_bytes()[18] == target.ELF_MACHINES[other]
+    assert (folder / 'LICENSE').is_file()
+    inode = (folder / 'lego').stat().st_ino
+    assert debian.folder('lego', other, tmp_path) == folder
+    assert (folder / 'lego').stat().st_ino == inode
+    assert {path.name for path in tmp_path.iterdir()} == {f'lego-{other}', f'lego-{other}.lock'}
+
+
+def test_what_the_distribution_lacks_gives_one_line(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Failure, match='part tool: no package'):
+        debian.folder('tool', 'amd64', tmp_path)
+    monkeypatch.setenv('PATH', str(tmp_path))
+    with pytest.raises(Failure, match='lego: no apt here; give a folder'):
+        debian.folder('lego', 'amd64', tmp_path)
 
 
 def test_a_renamed_folder_is_shipped_under_its_new_name(charm: pathlib.Path) -> None:
