@@ -23,6 +23,7 @@ PACKAGES = {
     'lego': 'lego',
     'pebble': 'pebble',
     'named': 'bind9',
+    'faketime': 'faketime',
 }
 """Debian and Ubuntu package of each program that tests and demos call."""
 POLICY = pathlib.Path('/usr/sbin/policy-rc.d')

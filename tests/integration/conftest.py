@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 
+import acme_servers
 import jubilant
 import pytest
 
@@ -156,3 +157,14 @@ def artifact(
         return pathlib.Path(shutil.copy(found, folder / found.name))
 
     return find
+
+
+@pytest.fixture(scope='session')
+def servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[acme_servers.Servers]:
+    """An ACME server and a name server, for as long as the session lasts."""
+    if request.config.getoption('--engine') == 'juju':
+        pytest.skip('the servers listen on loopback, which the units of a real Juju do not reach')
+    with acme_servers.running(tmp_path_factory.mktemp('servers')) as made:
+        yield made

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import os
+import pathlib
 import signal
 import subprocess
+import tempfile
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import datetime
-    import pathlib
     from collections.abc import Mapping, Sequence
 
 MAX_OUTPUT = 65536
 """Bytes from the end of what lego writes that are looked at."""
 _GRACE = 3
 """Seconds between asking a process to end and ending it."""
-_HELP = 20
-"""Seconds for a help text."""
+_HELP = datetime.timedelta(seconds=20)
+"""For a help text."""
 
 
 class Unusable(Exception):
@@ -145,20 +147,11 @@ def _external_account(account: ExternalAccount | None, features: Features) -> li
 
 
 def _help(binary: pathlib.Path, *command: str) -> str:
-    try:
-        done = subprocess.run(
-            [binary, *command, '--help'],
-            env={},
-            cwd='/',
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_HELP,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        reason = getattr(error, 'strerror', None) or 'it does not answer'
-        raise Unusable(f'the binary cannot be run: {reason}') from error
-    return (done.stdout + done.stderr).decode(errors='replace')
+    with tempfile.TemporaryDirectory(prefix='lego-help-') as folder:
+        done = run(binary, [*command, '--help'], {}, pathlib.Path(folder), _HELP)
+    if done.status is None:
+        raise Unusable('the binary cannot be run: it does not answer')
+    return done.output
 
 
 def run(
@@ -213,12 +206,19 @@ def end(folder: pathlib.Path) -> None:
 
 
 def _wait(process: subprocess.Popen[bytes], timeout: float) -> int | None:
-    try:
-        return process.wait(timeout)
-    except subprocess.TimeoutExpired:
-        _signal_group(process.pid, signal.SIGTERM)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(_GRACE)
+    """The exit status, or None where it was ended for taking too long.
+
+    A thread waits for it: that wakes at once, where `Popen.wait` with a time-out sleeps and looks.
+    """
+    waiter = threading.Thread(target=process.wait)
+    waiter.start()
+    waiter.join(timeout)
+    if not waiter.is_alive():
+        return process.returncode
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        _signal_group(process.pid, number)
+        waiter.join(_GRACE)
+    waiter.join()
     return None
 
 
