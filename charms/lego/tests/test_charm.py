@@ -120,6 +120,22 @@ def test_a_request_is_served_and_what_lasts_is_stored(
     assert again.secrets == out.secrets
 
 
+def test_a_hook_that_is_lost_after_the_order_costs_no_second_one(
+    context: Context, make_state: MakeState, bed: Bed
+):
+    relation = requirer(pki.request('lost.example.test', key='ecdsa-p256'))
+    before = make_state(relation)
+    event = context.on.relation_changed(relation, remote_unit=0)
+    lost = context.run(event, before)
+    orders = bed.acme.orders()
+
+    after = context.run(event, before)
+
+    [entry] = answers(after, relation).entries
+    assert [entry] == list(answers(lost, relation).entries)
+    assert bed.acme.orders() == orders
+
+
 @pytest.mark.parametrize(
     ('changes', 'complaint'),
     [
