@@ -56,3 +56,11 @@ def test_what_the_operator_must_mend_stands_alone(blocked: str, shown: str):
 
 def test_what_the_operator_must_mend_is_bounded():
     assert len(status.blocked(Summary(blocked='a' * 500))) == status.LIMIT
+
+
+def test_a_remark_comes_after_the_counts():
+    summary = Summary(issued=2, problems=(Problem('kafka/0', 'no'),))
+
+    assert status.message(summary, 'one ends\nsoon') == '2/2 issued; one ends\\nsoon; kafka/0: no'
+    assert status.message(Summary(), 'one ends soon') == ''
+    assert len(status.message(summary, 'x' * 500)) <= status.LIMIT

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tls_provider import x509
+from tls_provider.testing import pki
 from tls_provider.x509 import Key, Malformed, Name, NameKind
 
 Make = Callable[..., str]
@@ -671,3 +672,30 @@ def test_a_certificate_without_a_chain_does_not_fit(
 )
 def test_a_label_of_rfc_5891_is_a_host_name(name: str):
     assert x509.is_host_name(name)
+
+
+@pytest.mark.parametrize(
+    ('wanted', 'found', 'reason'),
+    [
+        (('a.example',), ('a.example', 'b.example', '10.0.0.1'), None),
+        (('a.example', 'b.example'), ('*.example',), None),
+        (('a.example',), ('b.example',), 'the certificate lacks a.example'),
+        (('a.b.example',), ('*.example',), 'the certificate lacks a.b.example'),
+        (('*.example',), ('*.example', 'a.example'), None),
+        (('*.b.example',), ('*.example', 'b.example'), 'the certificate lacks *.b.example'),
+        (('10.0.0.1',), ('a.example',), 'the certificate lacks 10.0.0.1'),
+        (('10.0.0.1',), ('*.0.0.1',), 'the certificate lacks 10.0.0.1'),
+    ],
+)
+def test_further_names_are_no_reason_where_people_issue(
+    wanted: tuple[str, ...], found: tuple[str, ...], reason: str | None
+):
+    start = datetime.datetime.now(datetime.timezone.utc)
+    root = pki.Authority.root('covering')
+    request = x509.parse_request(pki.request(*wanted, key='ecdsa-p256'))
+    certificate = root.sign(x509.parse_request(pki.request(*found, key='ecdsa-p256')), start=start)
+
+    assert (
+        x509.mismatch(request, certificate, root.chain, is_ca=False, now=start, more_names=True)
+        == reason
+    )

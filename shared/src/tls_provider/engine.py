@@ -10,7 +10,6 @@ import collections
 import dataclasses
 import datetime
 import logging
-import threading
 from concurrent import futures
 from typing import TYPE_CHECKING, TypeVar, get_args
 
@@ -26,6 +25,7 @@ from tls_provider.issuer import (
     Unavailable,
 )
 from tls_provider.summary import Tally
+from tls_provider.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -83,12 +83,12 @@ class Engine:
             book = dataclasses.replace(book, to_revoke=())
         return tally.result(book, self.clock())
 
-    def _ask_all(self, asks: list[Ask], deadline: datetime.datetime) -> _Turns:
+    def _ask_all(self, asks: list[Ask], deadline: datetime.datetime) -> Turns:
         """Ask for each in turn, or for several at once where the issuer allows it."""
         # Those that had no turn go first, then those that failed least: nobody is starved by a
         # request that always takes long.
         asks = sorted(asks, key=_rank)
-        turns = _Turns(collections.deque(asks))
+        turns = Turns(collections.deque(asks))
         workers = min(self.issuer.capabilities.parallel, len(asks))
         if workers < 2:
             self._work(turns, deadline)
@@ -99,7 +99,7 @@ class Engine:
             worker.result()
         return turns
 
-    def _work(self, turns: _Turns, deadline: datetime.datetime) -> None:
+    def _work(self, turns: Turns, deadline: datetime.datetime) -> None:
         """Take requests from the queue until it is empty."""
         while (ask := turns.next()) is not None:
             left = deadline - self.clock()
@@ -132,7 +132,12 @@ class Engine:
 
     def _problem(self, request: Request, issued: Issued) -> str | None:
         return x509.mismatch(
-            request.csr, issued.certificate, issued.chain, is_ca=request.is_ca, now=self.clock()
+            request.csr,
+            issued.certificate,
+            issued.chain,
+            is_ca=request.is_ca,
+            now=self.clock(),
+            more_names=self.issuer.capabilities.more_names,
         )
 
     def _react(self, request: Request, answer: Answer, outcome: Outcome | None) -> Answer:
@@ -266,30 +271,6 @@ def _marked(ask: Ask, answer: Answer) -> Answer:
     if not ask.answer.revoke or answer.entry is None or answer.entry != ask.answer.entry:
         return answer
     return dataclasses.replace(answer, entry=dataclasses.replace(answer.entry, revoked=True))
-
-
-@dataclasses.dataclass
-class _Turns:
-    """The requests that wait for their turn, and what became of the others; used by threads."""
-
-    queue: collections.deque[Ask]
-    answers: dict[str, Answer] = dataclasses.field(default_factory=dict[str, 'Answer'])
-    """By key of the ledger."""
-    asked: int = 0
-    unavailable: Unavailable | None = None
-    lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
-
-    def next(self) -> Ask | None:
-        """The request whose turn it is."""
-        with self.lock:
-            return self.queue.popleft() if self.queue else None
-
-    def note(self, outcome: Outcome | None) -> None:
-        """Once the backend is out of reach, nobody else waits for it in this pass."""
-        with self.lock:
-            self.asked += 1
-            if isinstance(outcome, Unavailable):
-                self.unavailable = outcome
 
 
 _Default = TypeVar('_Default', int, None)

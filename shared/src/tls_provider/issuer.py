@@ -52,6 +52,9 @@ class Capabilities:
     parallel: int = 1
     """Requests that may be asked at once, each in a thread: more than one only where the backend
     waits for somebody else. Not published."""
+    more_names: bool = False
+    """Certificates may hold further names, and wildcards that cover those of the request: people
+    issue them. Not published."""
     endpoint: str = ''
     """Address of the authority, named in refusals; not part of `capabilities` on the wire."""
     name_kinds: frozenset[NameKind] = frozenset({NameKind.DNS, NameKind.IP})

@@ -51,6 +51,7 @@ class Provider(ops.Object):
         trust_relations: Sequence[str] = ('send-ca-cert',),
         peers: str = 'peers',
         refresh_on: Iterable[ops.BoundEvent] = (),
+        remark: Callable[[Result], str] = lambda _: '',
     ):
         """Observe all that could matter.
 
@@ -62,6 +63,7 @@ class Provider(ops.Object):
             trust_relations: Endpoints that provide `certificate_transfer`.
             peers: Peer relation, whose application databag holds the ledger.
             refresh_on: Further events of the charm that should run a pass.
+            remark: Gives what the status should say beside the counts of a pass.
 
         Raises:
             ValueError: The metadata lacks an endpoint: a bug of the charm.
@@ -82,6 +84,7 @@ class Provider(ops.Object):
         self._endpoint = relation
         self._trust_endpoints = tuple(trust_relations)
         self._peers = peers
+        self._remark = remark
         self._state: Result | NotReady | None = None
         on = charm.on
         for event in (
@@ -241,7 +244,8 @@ class Provider(ops.Object):
             case Result(summary=summary) if text := status.blocked(summary):
                 event.add_status(ops.BlockedStatus(text))
             case Result(summary=summary):
-                event.add_status(ops.ActiveStatus(status.message(summary)))
+                remark = self._remark(self._state)
+                event.add_status(ops.ActiveStatus(status.message(summary, remark)))
             case None if not self._charm.unit.is_leader():
                 event.add_status(ops.ActiveStatus('standby, the leader issues'))
             case None:

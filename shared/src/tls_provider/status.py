@@ -14,13 +14,16 @@ LIMIT = 200
 """Characters of a status message."""
 
 
-def message(summary: Summary) -> str:
+def message(summary: Summary, remark: str = '') -> str:
     """What an operator should know, most telling first; empty where nobody asks for anything.
 
     `1/3 issued, 2 refused; kafka/0: 10.0.0.5: IP addresses are not certified here; ...; next try
-    14:05; 1 more problem; first expiry 2027-01-31`. Times are UTC.
+    14:05; 1 more problem; first expiry 2027-01-31`. Times are UTC. A remark of the charm comes
+    after the counts.
     """
     counts = _counts(summary)
+    if counts and remark:
+        counts.append(x509.printable(remark, 80))
     rest: list[str] = []
     if summary.problems:
         more = len(summary.problems) - 1

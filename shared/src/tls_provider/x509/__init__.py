@@ -240,11 +240,13 @@ def mismatch(
     *,
     is_ca: bool,
     now: datetime.datetime,
+    more_names: bool = False,
 ) -> str | None:
     """Why a certificate with its chain must not be published for a request; None when it may.
 
     The chain is ordered from the issuer of the certificate to the root and does not hold the
-    certificate. Each must have signed the one before and be entitled to (RFC 5280, 6.1).
+    certificate. Each must have signed the one before and be entitled to (RFC 5280, 6.1). With
+    `more_names`, names beyond those of the request are no reason, nor wildcards that cover them.
     """
     from tls_provider.x509 import _reader  # noqa: PLC0415 : imports cryptography
 
@@ -255,8 +257,8 @@ def mismatch(
         return 'the certificate is for another key than the request'
     if certificate.is_ca != is_ca:
         return f'the certificate is {"" if certificate.is_ca else "not "}a CA certificate'
-    if not is_ca and set(certificate.names) != set(request.names):
-        return 'the names of the certificate are not those of the request'
+    if not is_ca and (wrong := _wrong_names(request.names, certificate.names, more_names)):
+        return wrong
     below = certificate
     for issuer in chain:
         if not issuer.is_ca:
@@ -268,3 +270,23 @@ def mismatch(
         if not one.not_before <= now <= one.not_after:
             return f'not valid now but from {one.not_before} to {one.not_after}'
     return None
+
+
+def _wrong_names(
+    wanted: tuple[Name, ...], found: tuple[Name, ...], more_names: bool
+) -> str | None:
+    if set(wanted) == set(found):
+        return None
+    if not more_names:
+        return 'the names of the certificate are not those of the request'
+    lacking = [name for name in wanted if name not in found and not _is_covered(name, found)]
+    if lacking:
+        return f'the certificate lacks {", ".join(str(name) for name in lacking[:5])}'
+    return None
+
+
+def _is_covered(name: Name, found: tuple[Name, ...]) -> bool:
+    """Whether a wildcard stands for a DNS name (RFC 9525, 6.3: one label, the left-most)."""
+    label, _, parent = name.value.partition('.')
+    wildcard = Name(NameKind.DNS, f'*.{parent}')
+    return name.kind is NameKind.DNS and label != '*' and wildcard in found
