@@ -236,6 +236,22 @@ class TestListCertificates:
         }
         assert 'BEGIN' not in str(results)
 
+    @pytest.mark.parametrize(('within', 'count'), [('30d', 0), ('91d', 1), ('52w', 1), ('', 1)])
+    def test_those_that_end_soon_can_be_picked(
+        self, within: str, count: int, context: testing.Context[Charm], state: testing.State
+    ):
+        results, _ = _act(context, state, 'list-certificates', **{'expiring-within': within})
+
+        assert len(json.loads(results['certificates'])) == count
+
+    @pytest.mark.parametrize('within', ['x', '0d', '99999d', '-1d'])
+    def test_a_time_that_is_none_is_named(
+        self, within: str, context: testing.Context[Charm], state: testing.State
+    ):
+        message = _fail(context, state, 'list-certificates', **{'expiring-within': within})
+
+        assert message.startswith('parameter expiring-within: ')
+
     def test_issued_certificates_are_json_texts_in_a_json_list(
         self, context: testing.Context[Charm], state: testing.State
     ):

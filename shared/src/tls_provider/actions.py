@@ -6,12 +6,13 @@ text to read. Results are cut into pages, for Juju takes no more than 128 KiB of
 
 from __future__ import annotations
 
+import datetime
 import json
 from typing import TYPE_CHECKING
 
 import ops
 
-from tls_provider import listing, x509
+from tls_provider import listing, options, x509
 from tls_provider.issuer import NotReady
 from tls_provider.plan import Orders
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from tls_provider.decision import Keep
     from tls_provider.provider import Provider
 
+MAX_DAYS = 36525
+"""Of parameter `expiring-within`."""
 NOT_LEADER = 'This action can only be run on the leader unit.'
 
 
@@ -65,9 +68,18 @@ class Actions(ops.Object):
             _give_page(event, 'requests', rows, {})
 
     def _on_list_certificates(self, event: ops.ActionEvent) -> None:
-        if self._leads(event):
-            rows = [listing.certificate(one) for one in self._issued()]
-            _give_page(event, 'certificates', rows, {})
+        if not self._leads(event):
+            return
+        found = self._issued()
+        try:
+            if str(event.params.get('expiring-within', '')).strip():
+                life = options.duration(event.params, 'expiring-within', '', MAX_DAYS)
+                end = datetime.datetime.now(datetime.timezone.utc) + life
+                found = [one for one in found if one.answer.record.not_after <= end.timestamp()]
+        except options.Invalid as error:
+            event.fail(str(error).replace('option', 'parameter', 1))
+            return
+        _give_page(event, 'certificates', [listing.certificate(one) for one in found], {})
 
     def _on_get_issued_certificates(self, event: ops.ActionEvent) -> None:
         """As texts in a list, each of them JSON, which is what Canonical's charm gives."""

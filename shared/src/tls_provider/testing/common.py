@@ -27,7 +27,7 @@ _ID = {'id': {'type': 'string'}}
 
 ACTIONS: dict[str, Any] = {
     'list-requests': {'params': _PAGE},
-    'list-certificates': {'params': _PAGE},
+    'list-certificates': {'params': {**_PAGE, 'expiring-within': {'type': 'string'}}},
     'get-issued-certificates': {'params': _PAGE},
     'get-ca-certificate': {},
     'retry-requests': {'params': _ID},

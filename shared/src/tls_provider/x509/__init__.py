@@ -129,8 +129,13 @@ class Certificate:
     """Both aware, UTC, inclusive, whole seconds."""
     is_ca: bool
     names: tuple[Name, ...]
+    subject: str
     issuer: str
-    """Name of the issuer for messages, as in RFC 4514."""
+    """Names for messages, as in RFC 4514."""
+    signs_certificates: bool
+    """Its key usage lets it sign certificates, or it has none."""
+    serves: bool
+    """Its purposes let it authenticate a server, or it has none."""
 
     @property
     def fingerprint(self) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cryptography import exceptions, x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tls_provider.x509 import Certificate, Key, Malformed, Name, NameKind, SigningRequest
 
@@ -112,8 +113,27 @@ def _read_certificate(certificate: x509.Certificate) -> Certificate:
         not_after=certificate.not_valid_after_utc,
         is_ca=is_ca,
         names=_names(certificate.extensions),
+        subject=certificate.subject.rfc4514_string(),
         issuer=certificate.issuer.rfc4514_string(),
+        signs_certificates=_signs_certificates(certificate.extensions),
+        serves=_serves(certificate.extensions),
     )
+
+
+def _signs_certificates(extensions: x509.Extensions) -> bool:
+    try:
+        return extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    except x509.ExtensionNotFound:
+        return True
+
+
+def _serves(extensions: x509.Extensions) -> bool:
+    try:
+        purposes = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    good = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+    return not good.isdisjoint(purposes)
 
 
 def _names(extensions: x509.Extensions) -> tuple[Name, ...]:

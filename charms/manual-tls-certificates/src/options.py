@@ -1,0 +1,59 @@
+"""The charm's options, checked once and completely."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from tls_provider import options, x509
+from tls_provider.options import Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BUNDLE = 'trusted-certificate-bundle'
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What is accepted and what is told to be trusted, checked."""
+
+    bundle: tuple[str, ...] = ()
+    """PEM texts of one certificate each."""
+    sends_supplied_cas: bool = True
+    """Clients are told to trust the roots of published certificates as well."""
+    allowed_domains: tuple[str, ...] = ()
+    ca_requests: frozenset[str] = frozenset()
+    certificate_limit: int | None = None
+
+
+def parse(config: Mapping[str, object]) -> Options:
+    """The options; raises `Invalid`."""
+    return Options(
+        bundle=_bundle(config),
+        sends_supplied_cas=_flag(config, 'send-supplied-cas', default=True),
+        allowed_domains=options.allowed_domains(config),
+        ca_requests=options.allow_ca_requests(config),
+        certificate_limit=options.certificate_limit(config),
+    )
+
+
+def _bundle(config: Mapping[str, object]) -> tuple[str, ...]:
+    text = str(config.get(BUNDLE, '')).strip()
+    if not text:
+        return ()
+    try:
+        found = x509.parse_certificates(text)
+    except x509.Malformed:
+        raise Invalid(BUNDLE, 'holds something else than PEM certificates') from None
+    if strangers := [one for one in found if not one.is_ca]:
+        shown = x509.printable(strangers[0].subject or 'one without a subject', 60)
+        raise Invalid(BUNDLE, f'"{shown}" is no CA certificate')
+    return tuple(dict.fromkeys(one.pem for one in found))
+
+
+def _flag(config: Mapping[str, object], name: str, *, default: bool) -> bool:
+    value = options.text(config, name, str(default)).lower()
+    if value not in {'true', 'false'}:
+        raise Invalid(name, 'is neither true nor false')
+    return value == 'true'
