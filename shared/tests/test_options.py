@@ -9,6 +9,7 @@ import pytest
 
 from tls_provider import options
 from tls_provider.issuer import EVERY
+from tls_provider.testing import pki
 
 DAY = datetime.timedelta(days=1)
 
@@ -21,6 +22,9 @@ def test_empty_is_unset(config: dict[str, object]):
     assert options.allow_ca_requests(config) == frozenset()
     assert options.certificate_limit(config) is None
     assert options.duration(config, 'name', '3d', 10) == 3 * DAY
+    assert options.flag(config, 'name', default=True)
+    assert not options.flag(config, 'name', default=False)
+    assert options.certificates(config, 'name') == ()
 
 
 def test_items_are_trimmed_and_each_is_there_once():
@@ -105,3 +109,27 @@ def test_what_cannot_be_used_is_named(
         read({name: value})
 
     assert str(caught.value) == f'option {name}: {problem}'
+
+
+@pytest.mark.parametrize(
+    ('value', 'expected'), [(True, True), ('False', False), (' true ', True), (False, False)]
+)
+def test_flags(value: object, expected: bool):
+    assert options.flag({'name': value}, 'name', default=not expected) == expected
+
+
+def test_certificates_count_once():
+    one, two = (pki.Authority.root(name).certificate for name in ('one', 'two'))
+
+    found = options.certificates({'name': f'{one.pem}# two\n{two.pem}{one.pem}'}, 'name')
+
+    assert found == (one, two)
+
+
+@pytest.mark.parametrize('name', ['flag', 'certificates'])
+def test_another_form_is_named(name: str):
+    with pytest.raises(options.Invalid, match='option x: '):
+        if name == 'flag':
+            options.flag({'x': 'maybe'}, 'x', default=True)
+        else:
+            options.certificates({'x': 'junk'}, 'x')

@@ -119,7 +119,7 @@ def parse(
     server = acme_server(config)
     plugin, variables, warning = operator_secrets.plugin(config, load)
     email = _email(config)
-    if not _flag(config, TERMS, default=False):
+    if not options.flag(config, TERMS, default=False):
         name = authorities.name(server)
         raise Invalid(TERMS, f'read the terms of service of {name}, then set it to true')
     options.allow_ca_requests(config)  # whatever it allows, ACME servers certify no CA
@@ -133,19 +133,19 @@ def parse(
         plugin=plugin,
         variables=variables,
         external_account=operator_secrets.external_account(config, load),
-        acme_roots=(*_certificates(config, 'acme-ca-certificates'), *received_roots),
-        issuer_roots=_certificates(config, 'ca-root-certificates'),
+        acme_roots=(*_pem(config, 'acme-ca-certificates'), *received_roots),
+        issuer_roots=_pem(config, 'ca-root-certificates'),
         propagation_wait=_number(config, 'dns-propagation-wait', 1, MAX_WAIT),
         nameservers=_nameservers(config),
-        follows_cnames=not _flag(config, 'disable-cname-support', default=False),
+        follows_cnames=not options.flag(config, 'disable-cname-support', default=False),
         preferred_chain=options.text(config, 'preferred-chain'),
         profile=_profile(config),
         parallel=_number(config, 'max-parallel-orders', 1, MAX_PARALLEL) or 4,
         order_timeout=options.duration(config, 'order-timeout', '10m', 1),
         is_public=is_public,
-        wildcards=_flag(config, 'allow-wildcards', default=True),
+        wildcards=options.flag(config, 'allow-wildcards', default=True),
         expiry_ratio=_ratio(config),
-        revokes_withdrawn=_flag(config, 'revoke-on-removal', default=False),
+        revokes_withdrawn=options.flag(config, 'revoke-on-removal', default=False),
         allowed_domains=options.allowed_domains(config),
         certificate_limit=options.certificate_limit(config),
         warning=warning,
@@ -179,15 +179,8 @@ def _email(config: Mapping[str, object]) -> str:
     return email
 
 
-def _certificates(config: Mapping[str, object], name: str) -> tuple[str, ...]:
-    text = str(config.get(name, '')).strip()
-    if not text:
-        return ()
-    try:
-        found = x509.parse_certificates(text)
-    except x509.Malformed:
-        raise Invalid(name, 'holds something else than PEM certificates') from None
-    return tuple(dict.fromkeys(one.pem for one in found))
+def _pem(config: Mapping[str, object], name: str) -> tuple[str, ...]:
+    return tuple(one.pem for one in options.certificates(config, name))
 
 
 def _nameservers(config: Mapping[str, object]) -> tuple[str, ...]:
@@ -253,10 +246,3 @@ def _ratio(config: Mapping[str, object]) -> float:
     if not 0 < ratio <= 1:
         raise Invalid(name, f'{text} is not above 0 and up to 1')
     return ratio
-
-
-def _flag(config: Mapping[str, object], name: str, *, default: bool) -> bool:
-    value = options.text(config, name, str(default)).lower()
-    if value not in {'true', 'false'}:
-        raise Invalid(name, 'is neither true nor false')
-    return value == 'true'

@@ -31,7 +31,7 @@ def parse(config: Mapping[str, object]) -> Options:
     """The options; raises `Invalid`."""
     return Options(
         bundle=_bundle(config),
-        sends_supplied_cas=_flag(config, 'send-supplied-cas', default=True),
+        sends_supplied_cas=options.flag(config, 'send-supplied-cas', default=True),
         allowed_domains=options.allowed_domains(config),
         ca_requests=options.allow_ca_requests(config),
         certificate_limit=options.certificate_limit(config),
@@ -39,21 +39,8 @@ def parse(config: Mapping[str, object]) -> Options:
 
 
 def _bundle(config: Mapping[str, object]) -> tuple[str, ...]:
-    text = str(config.get(BUNDLE, '')).strip()
-    if not text:
-        return ()
-    try:
-        found = x509.parse_certificates(text)
-    except x509.Malformed:
-        raise Invalid(BUNDLE, 'holds something else than PEM certificates') from None
+    found = options.certificates(config, BUNDLE)
     if strangers := [one for one in found if not one.is_ca]:
         shown = x509.printable(strangers[0].subject or 'one without a subject', 60)
         raise Invalid(BUNDLE, f'"{shown}" is no CA certificate')
-    return tuple(dict.fromkeys(one.pem for one in found))
-
-
-def _flag(config: Mapping[str, object], name: str, *, default: bool) -> bool:
-    value = options.text(config, name, str(default)).lower()
-    if value not in {'true', 'false'}:
-        raise Invalid(name, 'is neither true nor false')
-    return value == 'true'
+    return tuple(one.pem for one in found)

@@ -74,6 +74,24 @@ def allow_ca_requests(config: Mapping[str, object]) -> frozenset[str]:
     return frozenset(found)
 
 
+def flag(config: Mapping[str, object], name: str, *, default: bool) -> bool:
+    """Whether an option is true; raises `Invalid`."""
+    value = text(config, name, str(default)).lower()
+    if value not in {'true', 'false'}:
+        raise Invalid(name, 'is neither true nor false')
+    return value == 'true'
+
+
+def certificates(config: Mapping[str, object], name: str) -> tuple[x509.Certificate, ...]:
+    """The certificates of an option in PEM, each once; raises `Invalid`."""
+    value = str(config.get(name, '')).strip()
+    try:
+        found = x509.parse_certificates(value) if value else ()
+    except x509.Malformed:
+        raise Invalid(name, 'holds something else than PEM certificates') from None
+    return tuple({one.fingerprint: one for one in found}.values())
+
+
 def certificate_limit(config: Mapping[str, object]) -> int | None:
     """Option `certificate-limit`, for one relation; -1 or unset: None. Raises `Invalid`."""
     name = 'certificate-limit'
