@@ -21,19 +21,31 @@ START = 30
 """Seconds until a server that does not answer is given up."""
 
 
+_LOCKS: list[socket.socket] = []
+"""Abstract addresses, one for each port: they vanish with the process, whatever ends it."""
+
+
 class Failed(Exception):
     """A server is not there or did not start; the message ends with what it wrote."""
 
 
 def free_port() -> int:
-    """A TCP and UDP port on loopback that nobody listens on now."""
+    """A TCP and UDP port on loopback that nobody listens on, and no other process here is given.
+
+    A port that is only found free may be found by two processes before either listens on it: each
+    has a lock that its process holds to its end.
+    """
     while True:
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
             tcp.bind(('127.0.0.1', 0))
             port = tcp.getsockname()[1]
+            lock = socket.socket(socket.AF_UNIX)
             with contextlib.suppress(OSError):
+                lock.bind(f'\0tls-providers-port-{port}')
                 udp.bind(('127.0.0.1', port))
+                _LOCKS.append(lock)
                 return port
+            lock.close()
 
 
 @contextlib.contextmanager

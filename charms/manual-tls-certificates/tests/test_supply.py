@@ -11,6 +11,7 @@ from typing import cast
 
 import pytest
 from cryptography import x509 as c509
+from cryptography.hazmat.primitives import serialization
 from ops import testing
 
 from charm import STORE, ManualTLSCertificatesCharm
@@ -68,9 +69,7 @@ def self_signed() -> str:
         .add_extension(c509.SubjectAlternativeName([c509.DNSName('a.example')]), critical=True)
     )
     signed = builder.sign(key, _profile.digest(key))
-    return x509.parse_certificate(
-        signed.public_bytes(_profile.serialization.Encoding.PEM).decode()
-    ).pem
+    return x509.parse_certificate(signed.public_bytes(serialization.Encoding.PEM).decode()).pem
 
 
 WRONG: list[tuple[str, Params, str]] = [
