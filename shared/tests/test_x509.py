@@ -7,6 +7,7 @@ import datetime
 import hashlib
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 
 import pytest
@@ -699,3 +700,16 @@ def test_further_names_are_no_reason_where_people_issue(
         x509.mismatch(request, certificate, root.chain, is_ca=False, now=start, more_names=True)
         == reason
     )
+
+
+def test_a_certificate_with_a_long_common_name_can_be_read():
+    start = datetime.datetime.now(datetime.timezone.utc)
+    host = f'{"a" * 63}.example'
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        attribute = c509.NameAttribute(c509.NameOID.COMMON_NAME, host, _validate=False)
+        text = pki.request(host, subject=c509.Name([attribute]), key='ecdsa-p256')
+        request = x509.parse_request(text)
+        pem = pki.Authority.root('long').sign(request, start=start).pem
+
+    assert x509.parse_certificate(pem).subject == f'CN={host}'

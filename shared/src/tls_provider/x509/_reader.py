@@ -102,6 +102,11 @@ def _read_certificate(certificate: x509.Certificate) -> Certificate:
         is_ca = constraints.ca
     except x509.ExtensionNotFound:
         is_ca = False
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # authorities write longer names than X.520 has
+        subject, issuer = (
+            name.rfc4514_string() for name in (certificate.subject, certificate.issuer)
+        )
     return Certificate(
         pem=certificate.public_bytes(serialization.Encoding.PEM).decode(),
         der=certificate.public_bytes(serialization.Encoding.DER),
@@ -113,8 +118,8 @@ def _read_certificate(certificate: x509.Certificate) -> Certificate:
         not_after=certificate.not_valid_after_utc,
         is_ca=is_ca,
         names=_names(certificate.extensions),
-        subject=certificate.subject.rfc4514_string(),
-        issuer=certificate.issuer.rfc4514_string(),
+        subject=subject,
+        issuer=issuer,
         signs_certificates=_signs_certificates(certificate.extensions),
         serves=_serves(certificate.extensions),
     )
