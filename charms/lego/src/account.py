@@ -75,7 +75,7 @@ def found(folder: pathlib.Path, server: str, email: str, generation: int) -> Acc
     try:
         document: Any = json.loads(place.read_text(encoding='utf-8'))
         registration = json.dumps(document['registration'], sort_keys=True)
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         registration = ''
     return Account(server, email, private_key, _object(registration))
 
@@ -84,7 +84,7 @@ def _object(text: str) -> str:
     """A JSON object with something in it, as it stands; empty for anything else."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ''
     return text if isinstance(value, dict) and value else ''
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import ops
@@ -15,9 +14,10 @@ import names
 import options
 import received_roots
 from authority_roots import Roots
+from clock import now
 from duplicates import History
 from journal import Journal
-from lego import Lego, now
+from lego import Lego
 from tls_provider import databag, policy
 from tls_provider.actions import NOT_LEADER, Actions
 from tls_provider.issuer import NotReady
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from tls_provider.issuer import Rejected, Request
 
-logger = logging.getLogger(__name__)
 HISTORY = 'issued-name-sets'
 """Key of the peer databag."""
 RECEIVE = 'receive-ca-cert'
@@ -118,9 +117,7 @@ class LegoCharm(ops.CharmBase):
 
     def _on_update_status(self, _: ops.UpdateStatusEvent) -> None:
         if self._lego is not None and self.unit.is_leader():
-            ratio = self._lego.options.expiry_ratio
-            for line in expiry.lines(self._provider.requests(), ratio, now()):
-                logger.warning('%s', line)
+            expiry.log(self._provider.requests(), self._lego.options.expiry_ratio, now())
 
     def _on_dry_run(self, event: ops.ActionEvent) -> None:
         import trial  # noqa: PLC0415 : imports cryptography

@@ -30,7 +30,7 @@ class History:
             document: Any = json.loads(text or '{}')
             for key, times in document.items():
                 self._times[str(key)] = sorted(int(time) for time in times)
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             self._times = {}
 
     def note(self, names: Iterable[Name], now: datetime.datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,8 +12,16 @@ if TYPE_CHECKING:
 
     from tls_provider.decision import Keep
 
+logger = logging.getLogger(__name__)
+
 EVENT = 'lego_cert_expiring'
 """The name that alerts look for."""
+
+
+def log(requests: Iterable[Keep], ratio: float, now: datetime.datetime) -> None:
+    """Log each certificate with less of its life left than the ratio."""
+    for line in lines(requests, ratio, now):
+        logger.warning('%s', line)
 
 
 def lines(requests: Iterable[Keep], ratio: float, now: datetime.datetime) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
 import functools
 import hashlib
 import logging
@@ -15,6 +14,7 @@ import account
 import command
 import failure
 import journal
+from clock import now
 from failure import Failure, Kind
 from outcome import outcome
 from tls_provider import x509
@@ -23,6 +23,7 @@ from tls_provider.x509 import NameKind
 from turns import Turns
 
 if TYPE_CHECKING:
+    import datetime
     import pathlib
     from collections.abc import Callable
 
@@ -37,11 +38,6 @@ logger = logging.getLogger(__name__)
 
 SUPERSEDED = 4
 """Reason of a revocation (RFC 5280, 5.3.1)."""
-
-
-def now() -> datetime.datetime:
-    """The present."""
-    return datetime.datetime.now(datetime.timezone.utc)
 
 
 @dataclasses.dataclass
@@ -221,11 +217,16 @@ class Lego:
             arguments = command.order_arguments(self._order(folder), self._features)
             finished = self._run(arguments, folder, self.options.order_timeout)
             self._learn(folder)
+            text = ''
             with contextlib.suppress(OSError, UnicodeDecodeError):
                 text = (folder / journal.CERTIFICATE).read_text(encoding='ascii')
+        if text:
+            self.history.note(request.csr.names, self.clock())
+            try:
                 self.journal.keep(request.csr.pem, text)
-                self.history.note(request.csr.names, self.clock())
-                return self._answer(request, text)
+            except OSError as error:  # what was ordered is published all the same
+                logger.warning('an order cannot be noted on disk: %s', error.strerror)
+            return self._answer(request, text)
         found = self._classify(finished)
         if found.kind is Kind.NO_ACCOUNT and known is not None and not again:
             with self._lock:

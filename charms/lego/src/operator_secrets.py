@@ -23,8 +23,10 @@ PLUGIN_OPTION = 'plugin-config-secret-id'
 EAB_OPTION = 'eab-secret-id'
 # The orders' own settings, which come from options, and what would change the program itself.
 _RESERVED = re.compile(
-    r'LEGO_(PATH|CA_CERTIFICATES|CA_SYSTEM_CERT_POOL|DISABLE_CNAME_SUPPORT|EAB.*|SERVER|EMAIL'
-    r'|ACCEPT_TOS|CSR|DNS|CONFIG|ENV_FILE|CERT_NAME|LOG.*|PROFILE|PREFERRED_CHAIN)'
+    # Of lego's own variables two are free: others are options here, or run programs.
+    r'LEGO_(?!(CA_SERVER_NAME|DEBUG_[A-Z_]+)$).*'
+    # A file would be one of this unit, whose text could end in a message.
+    r'|.*_FILE'
     r'|PATH|HOME|LD_.*|GODEBUG|GOTRACEBACK|SSL_CERT_.*|(HTTPS?|NO|ALL)_PROXY|EXEC_.*|JUJU_.*'
 )
 _KEY = re.compile('[a-z][a-z0-9]*(-[a-z0-9]+)*')

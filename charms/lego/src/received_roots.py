@@ -21,14 +21,14 @@ def read(databags: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
         try:
             listed = json.loads(databag.get('certificates', '[]'))
             chain = json.loads(databag.get('chain', '[]'))
-        except ValueError:
+        except (ValueError, RecursionError):  # nesting that is too deep is no JSON
             continue
         texts = [databag.get('ca', ''), databag.get('certificate', '')]
         for value in (listed, chain):
             texts += [str(text) for text in cast('list[Any]', value if _is_list(value) else [])]
         for text in texts:
             found += _certificates(text)
-    return tuple(dict.fromkeys(found))
+    return tuple(sorted(set(found)))  # units come in any order
 
 
 def _is_list(value: object) -> bool:

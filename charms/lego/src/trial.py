@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 import authorities
 import names
+from clock import now
 from duplicates import History
 from journal import Journal
-from lego import Lego, now
+from lego import Lego
 from options import Options, acme_server
 from tls_provider import policy, x509
 from tls_provider.issuer import Issued, Request, Unavailable
@@ -41,7 +42,7 @@ def adapted(options: Options, wanted: str) -> Options:
     """
     known = authorities.public(options.server)
     server = acme_server({'server': wanted}) if wanted else known.staging if known else ''
-    if known and server == options.server != known.staging:
+    if server and authorities.is_production(server):
         raise Invalid('server', 'is the production server, not one for trials')
     if not server:
         name = authorities.name(options.server)

@@ -306,6 +306,20 @@ class TestDryRun:
         with pytest.raises(testing.ActionFailed, match='no server for trials is known'):
             self.run(context, make_state(), name='a.example.test')
 
+    @pytest.mark.parametrize(
+        'server',
+        [
+            'https://acme-v02.api.letsencrypt.org/directory',
+            'https://ACME-v02.api.letsencrypt.org:443/directory/',
+            'https://dv.acme-v02.api.pki.goog/directory',
+        ],
+    )
+    def test_no_production_server_is_tried(
+        self, server: str, context: Context, make_state: MakeState
+    ):
+        with pytest.raises(testing.ActionFailed, match='production server'):
+            self.run(context, make_state(), name='a.example.test', server=server)
+
     def test_options_come_first(self, context: Context, make_state: MakeState):
         with pytest.raises(testing.ActionFailed, match='option email: '):
             self.run(context, make_state(email=''), name='a.example.test')

@@ -386,6 +386,20 @@ class TestFailures:
         assert outcome.blocked
         assert outcome.message.startswith('this unit cannot write its files: ')
 
+    def test_what_cannot_be_noted_is_published_all_the_same(
+        self, bed: Bed, account: Account, make: Make, tmp_path: pathlib.Path
+    ):
+        issuer = make(bed.options(), account)
+        request = asked('full.example.test')
+        with issuer.journal.work(request.csr.pem) as folder:
+            # A folder in its place: the note cannot be written.
+            folder.with_suffix('.new').mkdir()
+
+        outcome = issue(issuer, request)
+
+        assert isinstance(outcome, Issued)
+        assert not list((tmp_path / 'orders').glob('*.pem'))
+
     def test_a_root_that_is_not_known_costs_no_second_order(
         self, bed: Bed, account: Account, make: Make
     ):

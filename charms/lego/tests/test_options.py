@@ -139,7 +139,7 @@ def test_what_cannot_be_used_is_named(changes: dict[str, object], complaint: str
     [
         'lego-path', 'lego-ca-certificates', 'lego-eab-hmac', 'lego-server', 'path', 'home',
         'ld-preload', 'https-proxy', 'exec-path', 'godebug', 'ssl-cert-file', 'juju-context-id',
-        'UPPER', 'a_b', 'a=b',
+        'UPPER', 'a_b', 'a=b', 'rfc2136-tsig-secret-file', 'lego-deploy-hook', 'lego-pre-hook',
     ],
 )  # fmt: skip
 def test_a_secret_may_not_set_what_is_no_matter_of_the_provider(

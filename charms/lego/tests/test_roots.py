@@ -80,12 +80,14 @@ class TestReceived:
             {'certificate': leaf().pem, 'ca': second, 'chain': json.dumps([leaf().pem, second])},
         ]
 
-        assert received_roots.read(bags) == (first, second)
+        assert received_roots.read(bags) == tuple(sorted((first, second)))
+        assert received_roots.read(bags[::-1]) == received_roots.read(bags)
 
     @pytest.mark.parametrize(
         'bag',
         [
             {'certificates': '{'},
+            {'certificates': '[' * 200_000},
             {'certificates': '{"a": 1}'},
             {'certificates': '[1, null, "junk"]'},
             {'ca': 'junk', 'chain': '"x"'},
