@@ -53,9 +53,9 @@ class Switched:
         return Issued(AUTHORITY.sign(request.csr, start=start), AUTHORITY.chain)
 
     def revoke(
-        self, certificate: x509.Certificate, *, timeout: datetime.timedelta
+        self, certificate: x509.Certificate, *, generation: str, timeout: datetime.timedelta
     ) -> Unavailable | None:
-        del timeout
+        del generation, timeout
         if not self.up:
             return Unavailable('the authority is down')
         Switched.revoked += (certificate.serial,)
@@ -364,6 +364,7 @@ class TestRevokeCertificate:
         results, after = _act(context, state, 'revoke-certificate', id=_id(GOOD))
 
         assert results['to-revoke'] == 1
+        assert results['not-revoked'] == 'the authority is down'
         assert results['result'] == '1 of 1 have a new certificate'
         assert '1 to revoke' in after.unit_status.message
         Switched.up = True

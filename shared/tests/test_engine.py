@@ -653,6 +653,28 @@ class Parallel(Script):
         return super().issue(request, timeout=timeout)
 
 
+class Apart(Script):
+    """Holds the first request until a given one was asked; two at once with the same name fail."""
+
+    capabilities = Capabilities('script', parallel=3)
+    last: str
+
+    def __init__(self, clock: Clock, outcomes: Mapping[str, Outcome | Exception]):
+        super().__init__(clock, outcomes)
+        self.running = set[str]()
+        self.came = threading.Event()
+
+    def issue(self, request: Request, *, timeout: datetime.timedelta) -> Outcome:
+        names = {name.value.lower().removeprefix('*.') for name in request.csr.names}
+        assert self.running.isdisjoint(names)
+        self.running |= names
+        if request.csr.pem == self.last:
+            self.came.set()
+        assert self.came.wait(30)
+        self.running -= names
+        return super().issue(request, timeout=timeout)
+
+
 class TestParallel:
     @pytest.fixture
     def csrs(self, make_request: Make) -> list[str]:
@@ -686,6 +708,19 @@ class TestParallel:
         assert len(script.asked) == 3
         assert [refusal.code for refusal in result.answers[1].refusals] == [201] * 6
         assert result.summary.asked == 3
+
+    def test_requests_with_a_name_in_common_are_asked_one_after_another(
+        self, make_request: Make, clock: Clock
+    ):
+        """And what shares nothing with them does not wait for them."""
+        csrs = [make_request(*names) for names in (('a.b', 'c.d'), ('*.a.b',), ('C.d',), ('e.f',))]
+        script = Apart(clock, {csr: Pending('waits') for csr in csrs})
+        script.last = csrs[3]
+
+        _run(script, clock, *csrs)
+
+        assert sorted(script.asked) == sorted(csrs)
+        assert script.asked.index(csrs[3]) <= 1
 
     def test_a_single_request_needs_no_thread(self, csr: str, clock: Clock):
         script = Script(clock, {csr: Pending('waits')})
@@ -741,8 +776,10 @@ class Revoking(Script):
         super().__init__(clock, outcomes)
         self.revoked: list[int] = []
 
-    def revoke(self, certificate: x509.Certificate, *, timeout: datetime.timedelta) -> None:
-        del timeout
+    def revoke(
+        self, certificate: x509.Certificate, *, generation: str, timeout: datetime.timedelta
+    ) -> None:
+        del generation, timeout
         self.revoked.append(certificate.serial)
 
 

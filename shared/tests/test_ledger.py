@@ -215,11 +215,11 @@ def test_both_lists_are_bounded_and_lose_the_oldest(now: datetime.datetime):
 def test_a_revocation_waits_as_a_request_does(now: datetime.datetime):
     second = int(now.timestamp())
 
-    first = revocation.later(GONE, now, None)
-    later = revocation.later(first, now, second + 9)
+    first = revocation.later(GONE, now, None, 'down')
+    later = revocation.later(first, now, second + 9, 'down')
 
-    assert first == Revocation('PEM', 'gen', 99, 1, second + 60)
-    assert later == Revocation('PEM', 'gen', 99, 2, second + 9)
+    assert first == Revocation('PEM', 'gen', 99, 1, second + 60, message='down')
+    assert later == Revocation('PEM', 'gen', 99, 2, second + 9, message='down')
 
 
 def test_a_note_is_judged_anew(now: datetime.datetime):

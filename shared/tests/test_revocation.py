@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -25,11 +26,13 @@ class Authority:
     def __init__(self, *answers: Unavailable | Exception | None):
         self.answers = list(answers)
         self.asked: list[int] = []
+        self.generations: list[str] = []
 
     def revoke(
-        self, certificate: x509.Certificate, *, timeout: datetime.timedelta
+        self, certificate: x509.Certificate, *, generation: str, timeout: datetime.timedelta
     ) -> Unavailable | None:
         assert timeout > datetime.timedelta(0)
+        self.generations.append(generation)
         self.asked.append(certificate.serial)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
@@ -58,7 +61,7 @@ def _revoke(
     return revocation.revoke(authority, book or Ledger(), leaving, lambda: now, now + left)
 
 
-def _waiting(certificate: x509.Certificate, **changes: int) -> Revocation:
+def _waiting(certificate: x509.Certificate, **changes: Any) -> Revocation:
     end = int(certificate.not_after.timestamp())
     return dataclasses.replace(Revocation(certificate.pem, 'gen', end), **changes)
 
@@ -74,6 +77,7 @@ def test_what_leaves_is_revoked(
     revoked = (Revoked(f'{certificate.serial:x}', 'gen', second, end),)
     assert book == Ledger('gen 2', revoked=revoked)
     assert authority.asked == [certificate.serial]
+    assert authority.generations == ['gen']
 
 
 def test_what_cannot_be_revoked_now_waits(
@@ -84,8 +88,10 @@ def test_what_cannot_be_revoked_now_waits(
     down = _revoke(Authority(Unavailable('down')), now, entries=(entry,))
     told = _revoke(Authority(Unavailable('down', retry_at=now + HOUR)), now, entries=(entry,))
 
-    assert down.to_revoke == (_waiting(certificate, attempts=1, retry_at=second + 60),)
-    assert told.to_revoke == (_waiting(certificate, attempts=1, retry_at=second + 3600),)
+    assert down.to_revoke == (_waiting(certificate, attempts=1, retry_at=second + 60, message='down'),)
+    assert told.to_revoke == (
+        _waiting(certificate, attempts=1, retry_at=second + 3600, message='down'),
+    )
 
 
 def test_a_bug_of_the_authority_is_logged_and_tried_again(

@@ -18,6 +18,10 @@ P1, P2, P3 = (Problem(f'kafka/{number}', 'no IP') for number in range(3))
         (Summary(issued=1, pending=1), '1/2 issued, 1 pending'),
         (Summary(issued=1, to_revoke=2), '1/1 issued; 2 to revoke'),
         (
+            Summary(issued=1, to_revoke=2, unrevoked='the account is lost'),
+            '1/1 issued; 2 to revoke: the account is lost',
+        ),
+        (
             Summary(refused=1, problems=(Problem('kafka/0', 'gone', 1_772_323_200),)),
             '0/1 issued, 1 refused; kafka/0: gone; next try 00:00',
         ),

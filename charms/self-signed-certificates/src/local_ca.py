@@ -155,9 +155,11 @@ class LocalCA:
         )
         return Issued(x509.parse_certificate(pem), (self._anchor,))
 
-    def revoke(self, certificate: x509.Certificate, *, timeout: datetime.timedelta) -> None:
+    def revoke(
+        self, certificate: x509.Certificate, *, generation: str, timeout: datetime.timedelta
+    ) -> None:
         """Nothing to do here: what the ledger says is revoked is on the next list."""
-        del certificate, timeout
+        del certificate, generation, timeout
 
     def revocation_list(self, revoked: Iterable[Revoked]) -> str:
         """The CRL of this CA as PEM text; what other CAs issued is left out.

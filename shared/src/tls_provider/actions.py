@@ -148,6 +148,8 @@ class Actions(ops.Object):
             more['revoked'] = 'not at the authority: it has no revocation'
         if state.book.to_revoke:
             more['to-revoke'] = len(state.book.to_revoke)
+        if state.summary.unrevoked:
+            more['not-revoked'] = state.summary.unrevoked
         _give_page(event, 'requests', [listing.request(one) for one in after], more)
 
     def _leads(self, event: ops.ActionEvent) -> bool:

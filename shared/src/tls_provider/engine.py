@@ -102,18 +102,21 @@ class Engine:
     def _work(self, turns: Turns, deadline: datetime.datetime) -> None:
         """Take requests from the queue until it is empty."""
         while (ask := turns.next()) is not None:
-            left = deadline - self.clock()
-            answer = ask.answer
-            if turns.unavailable:
-                answer = self._unavailable(answer, ask.request, turns.unavailable, asked=False)
-            elif left <= datetime.timedelta(0):
-                record = ledger.noted(answer.record, NO_TURN)
-                answer = self._without_stale_refusal(dataclasses.replace(answer, record=record))
-            else:
-                outcome = self._issue(ask.request, left)
-                answer = self._react(ask.request, answer, outcome)
-                turns.note(outcome)
-            turns.answers[answer.key] = answer
+            try:
+                turns.answers[ask.answer.key] = self._take_turn(turns, ask, deadline)
+            finally:
+                turns.done(ask)
+
+    def _take_turn(self, turns: Turns, ask: Ask, deadline: datetime.datetime) -> Answer:
+        left = deadline - self.clock()
+        if turns.unavailable:
+            return self._unavailable(ask.answer, ask.request, turns.unavailable, asked=False)
+        if left <= datetime.timedelta(0):
+            record = ledger.noted(ask.answer.record, NO_TURN)
+            return self._without_stale_refusal(dataclasses.replace(ask.answer, record=record))
+        outcome = self._issue(ask.request, left)
+        turns.note(outcome)
+        return self._react(ask.request, ask.answer, outcome)
 
     def _issue(self, request: Request, timeout: datetime.timedelta) -> Outcome | None:
         """The issuer's outcome, None where it broke or gave a certificate for something else."""

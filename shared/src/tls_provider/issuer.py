@@ -202,10 +202,19 @@ class Revoker(Protocol):
         ...
 
     def revoke(
-        self, certificate: Certificate, *, timeout: datetime.timedelta
+        self, certificate: Certificate, *, generation: str, timeout: datetime.timedelta
     ) -> Unavailable | None:
         """Revoke a certificate at its authority; safe to repeat.
 
-        None: it is revoked, or the authority does not know it. `Unavailable`: tried again later.
+        Args:
+            certificate: What was published.
+            generation: Names the authority that issued it, as `Issuer.generation` did then; empty
+                where that is not known.
+            timeout: How long it may take.
+
+        Returns:
+            None: it is revoked now, or was before. Else why it is not: it stays listed with that
+            message, and is tried again until it ends by itself.
+
         """
         ...

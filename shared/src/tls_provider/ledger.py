@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 RENEW_AT = 0.97
 """Share of its life after which a certificate is replaced for the same request. Requirers renew
-earlier, at 0.9 by default and at 0.95 at the latest, with a new request; this serves those whose
-new request is the old one, byte for byte."""
+by 0.95 with a new request; this serves those whose new request is the old one, byte for byte."""
 MARGIN = 600
 """Seconds before its end at which it is replaced at the latest: twice the time between two events
 that come by themselves. Of a life that is short, a quarter is enough."""
@@ -82,7 +81,7 @@ class Record:
 
 @dataclasses.dataclass(frozen=True)
 class Revocation:
-    """A certificate that is to be revoked at its authority, which has not been reached yet."""
+    """A certificate that is to be revoked at its authority and is not yet."""
 
     certificate: str
     """PEM."""
@@ -95,6 +94,8 @@ class Revocation:
     """The operator wants it: it is dropped for no other one."""
     undecided: bool = False
     """It left while there was no issuer that could say whether it is to be revoked."""
+    message: str = ''
+    """Why the last attempt failed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -230,10 +231,9 @@ def dumps(ledger: Ledger) -> str:
         'generation': ledger.generation,
         'records': {name: _fields(record) for name, record in ledger.records.items()},
     }
-    if ledger.to_revoke:
-        fields['to_revoke'] = [dataclasses.asdict(one) for one in ledger.to_revoke]
-    if ledger.revoked:
-        fields['revoked'] = [dataclasses.asdict(one) for one in ledger.revoked]
+    for name, rows in (('to_revoke', ledger.to_revoke), ('revoked', ledger.revoked)):
+        if rows:
+            fields[name] = [dataclasses.asdict(one) for one in rows]
     if ledger.problems:
         fields['problems'] = ledger.problems
     return json.dumps(fields, sort_keys=True)

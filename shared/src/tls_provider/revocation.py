@@ -72,13 +72,16 @@ def remember(book: Ledger, leaving: Iterable[tuple[wire.Entry, Record]]) -> Ledg
     return dataclasses.replace(book, to_revoke=(*book.to_revoke, *undecided))
 
 
-def later(revocation: Revocation, now: datetime.datetime, retry_at: int | None) -> Revocation:
+def later(
+    revocation: Revocation, now: datetime.datetime, retry_at: int | None, message: str
+) -> Revocation:
     """A revocation after an attempt that failed; None takes the time from `BACKOFF`."""
     wait = int(now.timestamp()) + ledger.backoff(revocation.attempts)
     return dataclasses.replace(
         revocation,
         attempts=revocation.attempts + 1,
         retry_at=wait if retry_at is None else retry_at,
+        message=message[: ledger.MAX_MESSAGE],
     )
 
 
@@ -95,16 +98,17 @@ def _attempt(
     revoker: Revoker, one: Revocation, now: datetime.datetime, deadline: datetime.datetime
 ) -> Revoked | Revocation:
     """What it came to: done, or to be tried again."""
-    retry_at = None
+    retry_at, message = None, 'the backend broke; see the log'
     try:
         certificate = x509.parse_certificate(one.certificate)
-        failure = revoker.revoke(certificate, timeout=deadline - now)
+        failure = revoker.revoke(certificate, generation=one.generation, timeout=deadline - now)
     except Exception:  # a bug of the backend does not end the pass
         logger.exception('the backend broke when it was to revoke a certificate')
     else:
         if failure is None:
             serial, second = f'{certificate.serial:x}', int(now.timestamp())
             return Revoked(serial, one.generation, second, one.not_after)
-        logger.warning('a certificate is not revoked yet: %s', failure.message)
+        message = x509.printable(failure.message)
+        logger.warning('a certificate is not revoked yet: %s', message)
         retry_at = int(failure.retry_at.timestamp()) if failure.retry_at else None
-    return later(one, now, retry_at)
+    return later(one, now, retry_at, message)

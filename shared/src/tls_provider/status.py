@@ -29,7 +29,8 @@ def message(summary: Summary, remark: str = '') -> str:
         more = len(summary.problems) - 1
         rest += [f'{more} more problem{"s" * (more > 1)}'] * (more > 0)
     if summary.to_revoke:
-        rest.append(f'{summary.to_revoke} to revoke')
+        why = f': {x509.printable(summary.unrevoked, 60)}' if summary.unrevoked else ''
+        rest.append(f'{summary.to_revoke} to revoke{why}')
     if summary.first_expiry:
         rest.append(f'first expiry {_time(summary.first_expiry):%Y-%m-%d}')
     room = LIMIT - sum(len(part) + 2 for part in (*counts, *rest))

@@ -44,6 +44,8 @@ class Summary:
     withdrawn: int = 0
     to_revoke: int = 0
     """Certificates that the authority still has to revoke."""
+    unrevoked: str = ''
+    """Why it has not revoked the first of them that it was asked to revoke."""
     revokes: bool = False
     """The authority can revoke."""
     blocked: str = ''
@@ -125,6 +127,7 @@ class Tally:
             asked=self.asked,
             withdrawn=self.withdrawn,
             to_revoke=len(book.to_revoke),
+            unrevoked=next((one.message for one in book.to_revoke if one.message), ''),
             revokes=self.revokes,
             blocked=self.blocked,
         )
