@@ -21,6 +21,7 @@ from duplicates import History
 from journal import Journal
 from lego import Lego
 from options import Options
+from runs import Runs
 from tls_provider import x509
 from tls_provider.issuer import Issued, Request
 from tls_provider.testing import pki
@@ -74,9 +75,8 @@ def measure(
     options: Options, binary: pathlib.Path, folder: pathlib.Path, parallel: int, count: int
 ) -> float:
     """Seconds for so many orders, so many of them at once, by an account that is there."""
-    journal = Journal(folder, options.server)
     roots = Roots(options.issuer_roots, tuple, tuple)
-    issuer = Lego(options, lambda: binary, journal, roots, None, History())
+    issuer = Lego(Runs(options, lambda: binary, None), Journal(folder), roots, History())
 
     def order(name: str) -> None:
         csr = x509.parse_request(pki.request(name, key='ecdsa-p256'))

@@ -88,7 +88,9 @@ def test_what_cannot_be_revoked_now_waits(
     down = _revoke(Authority(Unavailable('down')), now, entries=(entry,))
     told = _revoke(Authority(Unavailable('down', retry_at=now + HOUR)), now, entries=(entry,))
 
-    assert down.to_revoke == (_waiting(certificate, attempts=1, retry_at=second + 60, message='down'),)
+    assert down.to_revoke == (
+        _waiting(certificate, attempts=1, retry_at=second + 60, message='down'),
+    )
     assert told.to_revoke == (
         _waiting(certificate, attempts=1, retry_at=second + 3600, message='down'),
     )

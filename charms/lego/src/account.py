@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -34,18 +35,28 @@ class Account:
             **({'registration': self.registration} if self.registration else {}),
         }
 
+    def is_intact(self) -> bool:
+        """Whether the key can be read."""
+        from cryptography import exceptions  # noqa: PLC0415 : slow to import
+        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
+
+        try:
+            serialization.load_pem_private_key(self.private_key.encode(), None)
+        except (ValueError, TypeError, exceptions.UnsupportedAlgorithm):
+            return False
+        return True
+
     def write(self, folder: pathlib.Path, generation: int) -> None:
         """Lay it out below lego's `--path`, for lego of that major version."""
         place, key = _places(folder, self.server, self.email, generation)
         key.parent.mkdir(mode=0o700, parents=True)
         key.touch(mode=0o600)
         key.write_text(self.private_key, encoding='utf-8')
-        if not self.registration:
+        if not self.registration and generation < 5:
             return
-        document: dict[str, object] = {
-            'email': self.email,
-            'registration': json.loads(self.registration),
-        }
+        document: dict[str, object] = {'email': self.email}
+        if self.registration:
+            document['registration'] = json.loads(self.registration)
         if generation >= 5:
             document |= {'id': self.email, 'keyType': 'EC256', 'server': self.server}
         place.touch(mode=0o600)
@@ -65,19 +76,22 @@ def read(content: Mapping[str, str], server: str, email: str) -> Account | None:
     return Account(server, email, key, _object(registration))
 
 
-def found(folder: pathlib.Path, server: str, email: str, generation: int) -> Account | None:
-    """What lego left below its `--path`, also after a failure; None: no key."""
-    place, key = _places(folder, server, email, generation)
-    try:
-        private_key = key.read_text(encoding='ascii')
-    except (OSError, UnicodeDecodeError):
-        return None
+def found(folder: pathlib.Path, server: str, email: str) -> Account | None:
+    """What lego 4 or 5 left below its `--path`, also after a failure; None: no key."""
+    for generation in (4, 5):
+        place, key = _places(folder, server, email, generation)
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            private_key = key.read_text(encoding='ascii')
+            return Account(server, email, private_key, _registration(place))
+    return None
+
+
+def _registration(place: pathlib.Path) -> str:
     try:
         document: Any = json.loads(place.read_text(encoding='utf-8'))
-        registration = json.dumps(document['registration'], sort_keys=True)
+        return _object(json.dumps(document['registration'], sort_keys=True))
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        registration = ''
-    return Account(server, email, private_key, _object(registration))
+        return ''
 
 
 def _object(text: str) -> str:

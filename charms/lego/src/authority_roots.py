@@ -40,15 +40,21 @@ class Roots:
     def complete(
         self, certificate: x509.Certificate, above: Sequence[x509.Certificate]
     ) -> tuple[x509.Certificate, ...] | None:
-        """The chain from the issuer of a certificate to a root; None where no root is known."""
-        chain = tuple(above)
-        top = (certificate, *chain)[-1]
-        if not x509.signed_by(top, top):
-            root = next((one for one in self._known() if x509.signed_by(top, one)), None)
-            if root is None:
-                return None
-            chain = (*chain, root)
-        return chain
+        """The chain from the issuer of a certificate to a root; None where no root is known.
+
+        A root that the server sent counts as known. Else it is looked for from the top of the
+        chain downwards: a certificate that only binds a known root to an older, unknown one is
+        left out.
+        """
+        sent = (certificate, *above)
+        if x509.signed_by(sent[-1], sent[-1]):
+            return tuple(above)
+        for length in range(len(sent), 0, -1):
+            below = sent[length - 1]
+            root = next((one for one in self._known() if x509.signed_by(below, one)), None)
+            if root is not None:
+                return (*sent[1:length], root)
+        return None
 
     def anchors(self) -> tuple[str, ...]:
         """PEM texts of the roots in use, each once."""

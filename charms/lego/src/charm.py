@@ -16,8 +16,9 @@ import received_roots
 from authority_roots import Roots
 from clock import now
 from duplicates import History
-from journal import Journal
+from journal import Journal, settled
 from lego import Lego
+from runs import Runs
 from tls_provider import databag, policy
 from tls_provider.actions import NOT_LEADER, Actions
 from tls_provider.issuer import NotReady
@@ -41,6 +42,7 @@ class LegoCharm(ops.CharmBase):
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
         self._lego: Lego | None = None
+        self._orders = self.charm_dir / 'orders'
         self._account: account.Account | None = None
         # Before the secret's own observer: it removes an old revision unless there is a new one.
         framework.observe(self.on.collect_unit_status, self._on_end_of_dispatch)
@@ -64,13 +66,12 @@ class LegoCharm(ops.CharmBase):
         self._account = account.read(content, wanted.server, wanted.email)
         peers = self.model.get_relation('peers')
         self._lego = Lego(
-            options=wanted,
-            binary=self._binary,
-            journal=Journal(self.charm_dir / 'orders', wanted.server),
+            runs=Runs(wanted, self._binary, self._account),
+            journal=Journal(self._orders, wanted.kind_of_certificate()),
             roots=self._roots(wanted),
-            account=self._account,
             history=History(peers.data[self.app].get(HISTORY, '') if peers else ''),
         )
+        self._lego.recover(settled(self._provider.ledger()))
         return self._lego
 
     def _options(self) -> options.Options:
@@ -107,6 +108,8 @@ class LegoCharm(ops.CharmBase):
 
     def _on_end_of_dispatch(self, _: ops.CollectStatusEvent) -> None:
         """Store what the issuer has changed in this dispatch."""
+        if not self.unit.is_leader():
+            Journal(self._orders).clear()
         if self._lego is None or not self.unit.is_leader():
             return
         known = self._lego.account

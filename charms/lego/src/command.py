@@ -24,6 +24,8 @@ MAX_OUTPUT = 65536
 """Bytes from the end of what lego writes that are looked at."""
 _GRACE = 3
 """Seconds between asking a process to end and ending it."""
+_NO_KEY = 'bm9uZQ'
+"""In place of a key that is not used any more; base64url as the key is."""
 _HELP = datetime.timedelta(seconds=20)
 """For a help text."""
 
@@ -70,6 +72,8 @@ class Order:
     preferred_chain: str = ''
     profile: str = ''
     external_account: ExternalAccount | None = None
+    is_registered: bool = False
+    """The account is: the key of the external one has done its part."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +114,7 @@ def order_arguments(order: Order, features: Features) -> list[str]:
         run += ['--preferred-chain', order.preferred_chain]
     if order.profile:
         run += ['--profile', order.profile]
-    eab = _external_account(order.external_account, features)
+    eab = _external_account(order, features)
     if features.generation >= 5:
         if order.propagation_wait is not None:
             dns += ['--dns.propagation.wait', f'{order.propagation_wait}s']
@@ -134,16 +138,23 @@ def revoke_arguments(order: Order, features: Features, reason: int) -> list[str]
     how = ['--keep', '--reason', str(reason)]
     if features.generation >= 5:
         return ['certificates', 'revoke', *common, '--cert.name', 'out', *how]
-    return [*common, '--domains', 'out', 'revoke', *how]
+    eab = _external_account(order, features)
+    return [*common, *eab, '--domains', 'out', 'revoke', *how]
 
 
-def _external_account(account: ExternalAccount | None, features: Features) -> list[str]:
-    """Flags only; where the binary takes the key from the environment it is not among them."""
+def _external_account(order: Order, features: Features) -> list[str]:
+    """What lego asks for at every run where the server wants an external account.
+
+    The key is used at the registration alone. It is on the command line only then, and only where
+    the binary does not take it from the environment.
+    """
+    account = order.external_account
     if account is None:
         return []
     if features.eab_variables:
         return ['--eab']
-    return ['--eab', '--kid', account.key_id, '--hmac', account.key]
+    key = _NO_KEY if order.is_registered else account.key
+    return ['--eab', '--kid', account.key_id, '--hmac', key]
 
 
 def _help(binary: pathlib.Path, *command: str) -> str:

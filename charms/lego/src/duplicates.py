@@ -33,10 +33,12 @@ class History:
         except (ValueError, TypeError, AttributeError, RecursionError):
             self._times = {}
 
-    def note(self, names: Iterable[Name], now: datetime.datetime) -> None:
-        """One more."""
+    def note(self, names: Iterable[Name], time: datetime.datetime) -> None:
+        """One more, issued at this time; noted twice it counts once."""
+        second = int(time.timestamp())
         with self._lock:
-            self._times.setdefault(_key(names), []).append(int(now.timestamp()))
+            times = set(self._times.get(_key(names), []))
+            self._times[_key(names)] = sorted({*times, second})
 
     def free_at(self, names: Iterable[Name], now: datetime.datetime) -> datetime.datetime | None:
         """When the same names may have another one; None: now."""

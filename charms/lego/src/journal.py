@@ -2,68 +2,103 @@
 
 Juju commits what a hook writes when the hook ends well; an ACME order stays. What an order brought
 is therefore noted here first, and a hook that comes after a crash publishes it without another
-order. The journal holds certificates only, and may vanish.
+order. Once a pass has been committed the ledger knows the serial, and the note goes. The journal
+holds certificates only, and may vanish.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
+import dataclasses
 import hashlib
 import os
 import shutil
-import time
 from typing import TYPE_CHECKING
 
 import command
+from tls_provider import x509
 
 if TYPE_CHECKING:
+    import datetime
     import pathlib
-    from collections.abc import Generator
+    from collections.abc import Container, Generator
 
-KEPT = 7 * 86400
-"""Seconds that a certificate is kept. It is needed until the hook has ended."""
+    from tls_provider.ledger import Ledger
+
 CERTIFICATE = 'certificates/out.crt'
 """Where lego puts what it brought, below a work folder."""
 _WORK = '.work'
+_NOTE = '.pem'
+
+
+@dataclasses.dataclass(frozen=True)
+class Brought:
+    """What an order brought."""
+
+    certificate: x509.Certificate
+    above: tuple[x509.Certificate, ...]
+    """The rest of the chain, as the server sent it."""
+
+
+def parse(text: str) -> Brought | None:
+    """From PEM as lego writes it; None for anything that is no certificate with its chain."""
+    if not text.rstrip().endswith('-----END CERTIFICATE-----'):
+        return None  # cut off
+    try:
+        certificate, *above = x509.parse_certificates(text)
+    except (x509.Malformed, ValueError):
+        return None
+    return Brought(certificate, tuple(above))
+
+
+def settled(book: Ledger) -> frozenset[str]:
+    """Serials of certificates that need no note: published, revoked, or about to be revoked."""
+    found = {record.serial for record in book.records.values() if record.serial}
+    found |= {one.serial for one in book.revoked}
+    for one in book.to_revoke:
+        with contextlib.suppress(x509.Malformed):
+            found.add(_serial(x509.parse_certificate(one.certificate)))
+    return frozenset(found)
 
 
 class Journal:
-    """Finished orders at one server, by the text of the request."""
+    """Orders with one set of settings that make the certificate what it is."""
 
-    def __init__(self, folder: pathlib.Path, server: str):
-        self._folder = folder
-        self._server = server
-
-    def find(self, csr: str, replaces: str) -> str | None:
-        """What an order for a request brought (PEM, certificate first) and is not published.
+    def __init__(self, folder: pathlib.Path, settings: str = ''):
+        """Nothing is read or made before it is needed.
 
         Args:
-            csr: PEM of the request.
-            replaces: PEM of the certificate that is published, and that another one is wanted for.
+            folder: For this journal alone; made when it is needed.
+            settings: Any text: server, preferred chain, profile. Notes under others are not seen.
 
         """
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            text = self._place(csr).read_text(encoding='ascii')
-            if not replaces or replaces.strip() not in text:
-                return text
-        return None
+        self._folder = folder
+        self._key = hashlib.sha256(settings.encode()).hexdigest()[:16]
 
-    def keep(self, csr: str, text: str) -> None:
+    def find(self, csr: str = '') -> list[Brought]:
+        """What orders brought for a request, or for any, under these settings; newest first.
+
+        Args:
+            csr: PEM of the request; empty: any.
+
+        """
+        digest = _digest(csr) if csr else '*'
+        found = [
+            self._read(place) for place in self._folder.glob(f'{self._key}-{digest}-*{_NOTE}')
+        ]
+        known = [one for one in found if one is not None]
+        return sorted(known, key=lambda one: one.certificate.not_before, reverse=True)
+
+    def keep(self, csr: str, brought: Brought) -> None:
         """Note what an order brought, at once and whole; raises OSError."""
-        place = self._place(csr)
-        new = place.with_suffix('.new')
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w') as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(place)
+        self._note(f'{self._key}-{_digest(csr)}', brought)
 
-    def drop(self, certificate: str) -> None:
-        """Forget a certificate (PEM): it is not to be published any more."""
-        for place in self._folder.glob('*.pem'):
-            with contextlib.suppress(OSError, UnicodeDecodeError):
-                if certificate.strip() in place.read_text(encoding='ascii'):
-                    place.unlink()
+    def drop(self, serial: str) -> None:
+        """Forget the certificate with a serial (hexadecimal digits)."""
+        for place in self._folder.glob(f'*-{serial}{_NOTE}'):
+            with contextlib.suppress(OSError):
+                place.unlink()
 
     @contextlib.contextmanager
     def work(self, csr: str) -> Generator[pathlib.Path]:
@@ -71,7 +106,7 @@ class Journal:
 
         Raises OSError.
         """
-        folder = self._place(csr).with_suffix(_WORK)
+        folder = self._folder / f'{self._key}-{_digest(csr)}{_WORK}'
         self._folder.mkdir(mode=0o700, exist_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
@@ -81,25 +116,66 @@ class Journal:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def recover(self) -> Generator[pathlib.Path]:
-        """Clear up after hooks that were killed, and forget what is old.
+    def recover(self) -> Generator[tuple[pathlib.Path, Brought | None]]:
+        """Clear up after hooks that were killed.
 
-        Gives each work folder that was left, before it is removed; what lego brought there is
-        noted first. lego is ended where it still runs. Raises OSError.
+        Gives each work folder that was left, before it is removed, and what lego had brought
+        there, which is noted. lego is ended where it still runs. Raises OSError.
         """
         for folder in sorted(self._folder.glob(f'*{_WORK}')):
             command.end(folder)
-            with contextlib.suppress(OSError, UnicodeDecodeError):
-                text = (folder / CERTIFICATE).read_text(encoding='ascii')
-                if text.rstrip().endswith('-----END CERTIFICATE-----'):
-                    folder.with_suffix('.pem').write_text(text, encoding='ascii')
-            yield folder
+            brought = self._read(folder / CERTIFICATE)
+            if brought is not None:
+                self._note(folder.stem, brought)
+            yield folder, brought
             shutil.rmtree(folder, ignore_errors=True)
-        for place in self._folder.glob('*.pem'):
-            with contextlib.suppress(OSError):
-                if place.stat().st_mtime < time.time() - KEPT:
-                    place.unlink()
 
-    def _place(self, csr: str) -> pathlib.Path:
-        digest = hashlib.sha256(f'{self._server}\n{csr}'.encode()).hexdigest()
-        return self._folder / f'{digest[:32]}.pem'
+    def clear(self) -> None:
+        """Clear up on a unit that does not lead any more, where nobody takes over the account."""
+        with contextlib.suppress(OSError):
+            collections.deque(self.recover(), maxlen=0)
+
+    def tidy(self, settled: Container[str], now: datetime.datetime) -> None:
+        """Forget what is settled, what has ended, and what cannot be read.
+
+        Args:
+            settled: Serials, hexadecimal digits.
+            now: The present.
+
+        """
+        for place in self._folder.glob(f'*{_NOTE}'):
+            _, _, serial = place.stem.rpartition('-')
+            brought = None if serial in settled else self._read(place)
+            if brought is None or brought.certificate.not_after <= now:
+                with contextlib.suppress(OSError):
+                    place.unlink()
+        for half in self._folder.glob('*.new'):
+            with contextlib.suppress(OSError):
+                half.unlink()
+
+    def _note(self, stem: str, brought: Brought) -> None:
+        place = self._folder / f'{stem}-{_serial(brought.certificate)}{_NOTE}'
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        text = '\n'.join(one.pem.strip() for one in (brought.certificate, *brought.above))
+        new = place.with_suffix('.new')
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w') as file:
+            file.write(f'{text}\n')
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(place)
+
+    @staticmethod
+    def _read(place: pathlib.Path) -> Brought | None:
+        try:
+            return parse(place.read_text(encoding='ascii'))
+        except (OSError, UnicodeDecodeError):
+            return None
+
+
+def _digest(csr: str) -> str:
+    return hashlib.sha256(csr.encode()).hexdigest()[:32]
+
+
+def _serial(certificate: x509.Certificate) -> str:
+    """As in the ledger."""
+    return f'{certificate.serial:x}'

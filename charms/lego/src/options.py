@@ -93,6 +93,10 @@ class Options:
         key = (self.external_account.key,) if self.external_account else ()
         return (*self.variables.values(), *key)
 
+    def kind_of_certificate(self) -> str:
+        """A text that changes with what makes one certificate for a request unlike another."""
+        return f'{self.server}\n{self.preferred_chain}\n{self.profile}'
+
     def everything(self) -> str:
         """A text that changes with any value."""
         account = self.external_account

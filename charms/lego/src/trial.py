@@ -17,11 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 import authorities
 import names
+from answer import Judge
 from clock import now
 from duplicates import History
 from journal import Journal
 from lego import Lego
 from options import Options, acme_server
+from runs import Runs
 from tls_provider import policy, x509
 from tls_provider.issuer import Issued, Request, Unavailable
 from tls_provider.options import Invalid
@@ -72,8 +74,8 @@ def run(
         return False, f'"{x509.printable(name)}" is no DNS name'
     request = Request(x509.parse_request(_request(name)), is_ca=False, requirer='trial')
     with tempfile.TemporaryDirectory(prefix='lego-trial-') as folder:
-        journal = Journal(pathlib.Path(folder) / 'journal', options.server)
-        issuer = Lego(options, binary, journal, roots, None, History())
+        journal = Journal(pathlib.Path(folder) / 'journal')
+        issuer = Lego(Runs(options, binary, None), journal, roots, History())
         every = (*policy.rules(issuer.capabilities), *names.rules(options))
         if refused := policy.judge(request, every):
             return False, refused.message
@@ -82,7 +84,7 @@ def run(
     where = authorities.name(options.server)
     if isinstance(outcome, Issued):
         return True, f'{name}: a certificate came from {where} in {seconds:.0f} s'
-    if isinstance(outcome, Unavailable) and outcome.message.startswith(issuer.UNKNOWN_ROOT):
+    if isinstance(outcome, Unavailable) and outcome.message.startswith(Judge.UNKNOWN_ROOT):
         # Nobody gives the root of a server for trials.
         return True, f'{name}: a certificate came from {where} in {seconds:.0f} s; unknown root'
     return False, outcome.message

@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import pathlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Container, Generator
 from typing import Any, cast
 
 import pytest
@@ -15,6 +15,7 @@ from duplicates import History
 from journal import Journal
 from lego import Lego
 from options import Options
+from runs import Runs
 from tls_provider import x509
 from tls_provider.issuer import Request
 from tls_provider.testing import pki
@@ -79,11 +80,15 @@ def make(tmp_path: pathlib.Path) -> Make:
         *,
         binary: pathlib.Path = BINARY,
         folder: str = 'orders',
+        settled: Container[str] = (),
         history: History | None = None,
     ) -> Lego:
         roots = Roots(options.issuer_roots, tuple, tuple)
-        journal = Journal(tmp_path / folder, options.server)
-        return Lego(options, lambda: binary, journal, roots, account, history or History(), now)
+        journal = Journal(tmp_path / folder, options.kind_of_certificate())
+        runs = Runs(options, lambda: binary, account)
+        made = Lego(runs, journal, roots, history or History(), now)
+        made.recover(settled)
+        return made
 
     return issuer
 

@@ -12,6 +12,7 @@ from conftest import BINARY, EMAIL, Bed
 from ops import testing
 
 import account
+from account import Account
 from charm import HISTORY, LegoCharm
 from tls_provider import wire, x509
 from tls_provider.testing import pki
@@ -235,6 +236,55 @@ def test_roots_that_other_applications_hand_over_count(
     out = context.run(context.on.relation_changed(handed), state)
 
     assert len(answers(out, relation).entries) == 1
+
+
+def test_what_is_committed_is_not_kept_on_disk(
+    context: Context, make_state: MakeState, tmp_path: pathlib.Path
+):
+    relation = requirer(pki.request('kept.example.test', key='ecdsa-p256'))
+    served = context.run(
+        context.on.relation_changed(relation, remote_unit=0), make_state(relation)
+    )
+    before = list((tmp_path / 'charm' / 'orders').iterdir())
+
+    context.run(context.on.update_status(), served)
+
+    assert len(before) == 1
+    assert not list((tmp_path / 'charm' / 'orders').iterdir())
+
+
+@pytest.mark.parametrize('leader', [True, False])
+def test_no_key_of_a_killed_hook_stays_on_disk(
+    leader: bool, context: Context, make_state: MakeState, bed: Bed, tmp_path: pathlib.Path
+):
+    work = tmp_path / 'charm' / 'orders' / 'a-b.work'
+    key = pki.private_key_pem('ecdsa-p256')
+    left = Account(bed.acme.directory, EMAIL, key, '{"uri": "https://h/1"}')
+    left.write(work, 4)
+    state = dataclasses.replace(make_state(), leader=leader)
+
+    out = context.run(context.on.update_status(), state)
+
+    assert not work.exists()
+    stored = [one.latest_content or one.tracked_content for one in out.secrets]
+    assert [one['private-key'] for one in stored if 'private-key' in one] == [key] * leader
+
+
+def test_the_same_request_in_two_relations_is_revoked_apart(
+    context: Context, make_state: MakeState, bed: Bed
+):
+    csr = pki.request('shared.example.test', key='ecdsa-p256')
+    leaving, staying = requirer(csr), requirer(csr, app='zookeeper')
+    state = make_state(leaving, staying, revoke_on_removal=True)
+    served = context.run(context.on.relation_changed(leaving, remote_unit=0), state)
+    serials = [
+        f'{x509.parse_certificate(answers(served, one).entries[0].certificate).serial:x}'
+        for one in (leaving, staying)
+    ]
+
+    context.run(context.on.relation_broken(served.get_relation(leaving.id)), served)
+
+    assert [bed.acme.status(one) for one in serials] == ['Revoked', 'Valid']
 
 
 def test_other_units_stand_by(context: Context, make_state: MakeState):

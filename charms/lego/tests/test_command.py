@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import os
 import pathlib
@@ -80,6 +81,21 @@ def test_the_command_line_of_an_order(order: Order, features: Features, expected
 )
 def test_the_command_line_of_a_revocation(features: Features, expected: str) -> None:
     assert ' '.join(command.revoke_arguments(PLAIN, features, 4)) == expected
+
+
+def test_the_key_of_an_external_account_is_on_the_first_command_line_alone() -> None:
+    registered = dataclasses.replace(FULL, is_registered=True)
+
+    assert 'secret' in command.order_arguments(FULL, OLD)
+    for arguments in (
+        command.order_arguments(registered, OLD),
+        command.revoke_arguments(registered, OLD, 4),
+    ):
+        text = ' '.join(arguments)
+        assert '--eab --kid kid --hmac ' in text
+        assert 'secret' not in text
+    for features in (LAST_4, NEW):
+        assert 'secret' not in ' '.join(command.order_arguments(FULL, features))
 
 
 def program(folder: pathlib.Path, text: str) -> pathlib.Path:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
+import errno
 import os
 import pathlib
 import signal
@@ -21,10 +23,19 @@ from authority_roots import Roots
 from backends import acme, dns
 from command import ExternalAccount
 from duplicates import History
-from journal import Journal
+from journal import Brought, Journal
 from lego import Lego
+from runs import Runs
 from tls_provider import x509
-from tls_provider.issuer import ErrorCode, Issued, Outcome, Rejected, Request, Unavailable
+from tls_provider.issuer import (
+    ErrorCode,
+    Issued,
+    Outcome,
+    Pending,
+    Rejected,
+    Request,
+    Unavailable,
+)
 from tls_provider.testing import pki
 
 MINUTE = datetime.timedelta(minutes=1)
@@ -40,9 +51,8 @@ def account(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Account:
 
     options = bed.options()
     folder = tmp_path_factory.mktemp('first') / 'orders'
-    journal = Journal(folder, options.server)
     roots = Roots(options.issuer_roots, tuple, tuple)
-    issuer = Lego(options, lambda: BINARY, journal, roots, None, History(), now)
+    issuer = Lego(Runs(options, lambda: BINARY, None), Journal(folder), roots, History())
     assert isinstance(issue(issuer, asked('first.example.test')), Issued)
     assert issuer.account is not None
     assert issuer.account.registration
@@ -167,7 +177,7 @@ class TestCrashes:
         first = issue(make(bed.options(), account), request)
         assert isinstance(first, Issued)
         [kept] = (tmp_path / 'orders').glob('*.pem')
-        work = kept.with_suffix('.work')
+        work = kept.with_name(kept.name.rpartition('-')[0] + '.work')
         (work / 'certificates').mkdir(parents=True)
         kept.rename(work / 'certificates' / 'out.crt')
         account.write(work, 4)
@@ -185,24 +195,25 @@ class TestCrashes:
         self, bed: Bed, account: Account, make: Make
     ):
         request = asked('orphan.example.test')
-        issuer = make(bed.options(), account)
-        with issuer.journal.work(request.csr.pem) as work:
+        with make(bed.options()).journal.work(request.csr.pem) as work:
             script = work / 'lego'
             script.write_text('#!/bin/sh\nsleep 600\n')
             script.chmod(0o700)
-            thread = threading.Thread(
-                target=command.run, args=(script, [str(work)], {}, work, MINUTE * 10)
-            )
+            thread = threading.Thread(target=_run, args=(script, work))
             thread.start()
             while not (pid := _read(work / 'pid')):
                 time.sleep(0.01)
-            outcome = issue(issuer, asked('other.example.test'))
+            make(bed.options(), account)
             thread.join(30)
 
-        assert isinstance(outcome, Issued)
         assert not thread.is_alive()
         with pytest.raises(ProcessLookupError):
             os.kill(int(pid), 0)
+
+
+def _run(script: pathlib.Path, work: pathlib.Path) -> None:
+    with contextlib.suppress(FileNotFoundError):  # the folder goes with the process
+        command.run(script, [str(work)], {}, work, MINUTE * 10)
 
 
 def _read(path: pathlib.Path) -> str:
@@ -391,9 +402,7 @@ class TestFailures:
     ):
         issuer = make(bed.options(), account)
         request = asked('full.example.test')
-        with issuer.journal.work(request.csr.pem) as folder:
-            # A folder in its place: the note cannot be written.
-            folder.with_suffix('.new').mkdir()
+        issuer.journal = Unwritable(tmp_path / 'orders')
 
         outcome = issue(issuer, request)
 
@@ -414,6 +423,72 @@ class TestFailures:
         assert isinstance(mended, Issued)
         assert bed.acme.orders() == orders
 
+    def test_nor_an_order_of_another_request(self, bed: Bed, account: Account, make: Make):
+        options = bed.options(issuer_roots=())
+        before = bed.acme.orders()
+
+        for number in range(3):
+            outcome = issue(make(options, account), asked(f'root{number}.example.test'))
+            assert isinstance(outcome, Unavailable)
+
+        assert bed.acme.orders() == before + 1
+
+    def test_a_certificate_that_begins_later_waits_for_its_time(
+        self, bed: Bed, account: Account, make: Make
+    ):
+        """The clock of this unit is behind."""
+        request = asked('behind.example.test')
+        issuer = make(bed.options(), account)
+        issuer.clock = lambda: now() - datetime.timedelta(hours=3)
+        early = issue(issuer, request)
+        orders = bed.acme.orders()
+
+        later = issue(make(bed.options(), account), request)
+
+        assert isinstance(early, Rejected)
+        assert early.transient
+        assert 'not valid now' in early.message
+        assert isinstance(later, Issued)
+        assert bed.acme.orders() == orders
+
+    def test_no_order_is_begun_when_the_time_is_over(
+        self, bed: Bed, make: Make, tmp_path: pathlib.Path
+    ):
+        """The time of a pass goes by while the first order registers the account."""
+        issuer = make(bed.options(email='late@example.test'))
+        outcomes: list[Outcome] = []
+        first = threading.Thread(
+            target=lambda: outcomes.append(issue(issuer, asked('first.example.test')))
+        )
+        first.start()
+        while not list((tmp_path / 'orders').glob('*.work')):
+            time.sleep(0.01)
+
+        second = issuer.issue(asked('late.example.test'), timeout=MINUTE / 600)
+
+        first.join(60)
+        assert second == Pending(Lego.WAITS)
+        assert [type(one) for one in outcomes] == [Issued]
+
+    def test_a_damaged_key_of_the_account_is_replaced(
+        self, bed: Bed, account: Account, make: Make
+    ):
+        damaged = dataclasses.replace(account, private_key=account.private_key[:-60])
+        issuer = make(bed.options(), damaged)
+
+        assert isinstance(issue(issuer, asked('damaged.example.test')), Issued)
+
+        assert issuer.account is not None
+        assert issuer.account.is_intact()
+
+
+class Unwritable(Journal):
+    """On a disk that became full when lego had ended."""
+
+    def keep(self, csr: str, brought: Brought) -> None:
+        del csr, brought
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
 
 @pytest.fixture(scope='module')
 def bound(name_server: dns.NameServer, tmp_path_factory: pytest.TempPathFactory) -> Generator[Bed]:
@@ -432,6 +507,13 @@ class TestExternalAccount:
         outcome = issue(issuer, asked('eab.example.test'))
 
         assert isinstance(outcome, Issued)
+        assert issuer.account is not None
+        # The key has done its part: a wrong one is no hindrance to an order or a revocation.
+        wrong = ExternalAccount(acme.EAB_KEY_ID, 'AAAA')
+        later = make(bound.options(external_account=wrong), issuer.account)
+        assert isinstance(issue(later, asked('eab2.example.test')), Issued)
+        assert revoke(later, outcome.certificate) is None
+        assert bound.acme.status(f'{outcome.certificate.serial:x}') == 'Revoked'
 
     @pytest.mark.parametrize(
         ('key_id', 'key'),
@@ -463,16 +545,61 @@ class TestExternalAccount:
 class TestRevocation:
     def test_a_certificate_is_revoked_once(self, bed: Bed, account: Account, make: Make):
         issuer = make(bed.options(), account)
-        outcome = issue(issuer, request := asked('revoke.example.test'))
+        outcome = issue(issuer, asked('revoke.example.test'))
         assert isinstance(outcome, Issued)
         serial = f'{outcome.certificate.serial:x}'
 
-        first = issuer.revoke(outcome.certificate, timeout=MINUTE)
-        second = issuer.revoke(outcome.certificate, timeout=MINUTE)
+        first = revoke(issuer, outcome.certificate)
+        second = revoke(issuer, outcome.certificate)
 
         assert (first, second) == (None, None)
         assert bed.acme.status(serial) == 'Revoked'
-        assert issuer.journal.find(request.csr.pem, '') is None
+
+    def test_a_revoked_one_does_not_come_back(self, bed: Bed, account: Account, make: Make):
+        """From the disk of a unit that led before."""
+        request = asked('back.example.test')
+        first = issue(make(bed.options(), account), request)
+        assert isinstance(first, Issued)
+        serial = f'{first.certificate.serial:x}'
+
+        second = issue(make(bed.options(), account, settled={serial}), request)
+
+        assert isinstance(second, Issued)
+        assert second.certificate != first.certificate
+
+    def test_an_older_one_is_no_replacement(self, bed: Bed, account: Account, make: Make):
+        request = asked('older.example.test')
+        first = issue(make(bed.options(), account), request)
+        second = issue(make(bed.options(), account, folder='another'), request)
+        assert isinstance(first, Issued)
+        assert isinstance(second, Issued)
+        renewed = dataclasses.replace(request, replaces=second.certificate.pem)
+
+        third = issue(make(bed.options(), account), renewed)
+
+        assert isinstance(third, Issued)
+        assert third.certificate.serial not in {
+            first.certificate.serial,
+            second.certificate.serial,
+        }
+
+    def test_the_same_request_in_two_relations_has_two_certificates(
+        self, bed: Bed, account: Account, make: Make
+    ):
+        """So that the revocation of one leaves the other alone."""
+        request = asked('twins.example.test')
+        issuer = make(bed.options(), account)
+        first, second = issue(issuer, request), issue(issuer, request)
+        assert isinstance(first, Issued)
+        assert isinstance(second, Issued)
+        assert first.certificate != second.certificate
+        orders = bed.acme.orders()
+
+        lost = make(bed.options(), account)
+        again = {issue(lost, request), issue(lost, request)}
+
+        assert again == {first, second}
+        assert bed.acme.orders() == orders
 
     def test_it_is_tried_again_where_the_server_is_down(
         self, bed: Bed, account: Account, make: Make
@@ -480,15 +607,37 @@ class TestRevocation:
         options = bed.options(server='https://localhost:9/dir')
         issuer = make(options, dataclasses.replace(account, server=options.server))
 
-        outcome = issuer.revoke(_foreign(), timeout=MINUTE)
+        outcome = revoke(issuer, _foreign())
 
         assert isinstance(outcome, Unavailable)
 
-    def test_what_the_server_does_not_know_is_left(self, bed: Bed, account: Account, make: Make):
-        assert make(bed.options(), account).revoke(_foreign(), timeout=MINUTE) is None
+    def test_what_the_server_does_not_revoke_is_not_taken_for_revoked(
+        self, bed: Bed, account: Account, make: Make
+    ):
+        outcome = revoke(make(bed.options(), account), _foreign())
+
+        assert isinstance(outcome, Unavailable)
+        assert outcome.message.startswith('localhost:')
 
     def test_without_an_account_nothing_can_be_revoked(self, bed: Bed, make: Make):
-        assert make(bed.options()).revoke(_foreign(), timeout=MINUTE) is None
+        outcome = revoke(make(bed.options()), _foreign())
+
+        assert isinstance(outcome, Unavailable)
+        assert outcome.message.startswith('the ACME account that ordered it is lost')
+
+    def test_only_the_server_that_issued_can_revoke(self, bed: Bed, account: Account, make: Make):
+        issuer = make(bed.options(), account)
+
+        outcome = issuer.revoke(
+            _foreign(), generation='https://ca.example/dir Root X', timeout=MINUTE
+        )
+
+        assert isinstance(outcome, Unavailable)
+        assert outcome.message.startswith('ca.example issued it')
+
+
+def revoke(issuer: Lego, certificate: x509.Certificate) -> Unavailable | None:
+    return issuer.revoke(certificate, generation=issuer.generation, timeout=MINUTE)
 
 
 def _foreign() -> x509.Certificate:

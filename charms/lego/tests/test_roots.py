@@ -59,6 +59,25 @@ def test_a_certificate_directly_below_its_root() -> None:
     assert roots.complete(leaf(ROOT), []) == (ROOT.certificate,)
 
 
+def test_a_root_below_one_that_is_not_known() -> None:
+    """The server sends the root as another root has certified it, for old clients."""
+    crossed = OTHER.intermediate('root', path_length=None).certificate
+    roots = Roots([ROOT.certificate.pem], list, no_files)
+
+    chain = roots.complete(leaf(), [LOWER.certificate, crossed])
+
+    assert chain == (LOWER.certificate, ROOT.certificate)
+
+
+def test_the_upper_root_is_preferred() -> None:
+    crossed = OTHER.intermediate('root', path_length=None).certificate
+    roots = Roots([ROOT.certificate.pem, OTHER.certificate.pem], list, no_files)
+
+    chain = roots.complete(leaf(), [LOWER.certificate, crossed])
+
+    assert chain == (LOWER.certificate, crossed, OTHER.certificate)
+
+
 def test_no_root_is_none() -> None:
     roots = Roots([OTHER.certificate.pem, 'junk'], list, no_files)
 

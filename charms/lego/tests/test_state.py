@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
-import os
 import pathlib
 import stat
 
@@ -14,12 +14,13 @@ from conftest import asked, now
 import account
 from account import Account
 from duplicates import SPAN, History
-from journal import Journal
+from journal import Brought, Journal, settled
+from tls_provider.ledger import Ledger, Record, Revocation, Revoked
+from tls_provider.testing import pki
 
 SERVER = 'https://h:14000/dir'
 EMAIL = 'a@b.example'
 ACCOUNT = Account(SERVER, EMAIL, 'key\n', '{"uri": "https://h/1"}')
-PEM = '-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n'
 
 
 class TestAccount:
@@ -32,7 +33,7 @@ class TestAccount:
 
         value.write(tmp_path, generation)
 
-        assert account.found(tmp_path, SERVER, EMAIL, generation) == value
+        assert account.found(tmp_path, SERVER, EMAIL) == value
         files = [path for path in tmp_path.rglob('*') if path.is_file()]
         assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
@@ -58,6 +59,20 @@ class TestAccount:
             'server': SERVER,
             'registration': {'uri': 'https://h/1'},
         }
+
+    def test_lego_5_finds_the_key_of_an_account_that_is_not_registered(
+        self, tmp_path: pathlib.Path
+    ):
+        dataclasses.replace(ACCOUNT, registration='').write(tmp_path, 5)
+
+        [place] = tmp_path.rglob('account.json')
+        assert 'registration' not in json.loads(place.read_text())
+
+    def test_a_damaged_key_is_told_from_a_good_one(self):
+        good = pki.private_key_pem('ecdsa-p256')
+        for text in ('', 'junk', good[:-60], good.replace('M', 'N', 1)):
+            assert not dataclasses.replace(ACCOUNT, private_key=text).is_intact()
+        assert dataclasses.replace(ACCOUNT, private_key=good).is_intact()
 
     def test_it_goes_through_a_secret(self):
         assert account.read(ACCOUNT.content(), SERVER, EMAIL) == ACCOUNT
@@ -86,7 +101,7 @@ class TestAccount:
         [place] = tmp_path.rglob('account.json')
         place.write_text(text)
 
-        assert account.found(tmp_path, SERVER, EMAIL, 4) == Account(SERVER, EMAIL, 'key\n')
+        assert account.found(tmp_path, SERVER, EMAIL) == Account(SERVER, EMAIL, 'key\n')
 
     def test_each_server_and_address_has_a_label(self):
         labels = {
@@ -100,56 +115,100 @@ class TestAccount:
         assert 'key\\n' not in repr(ACCOUNT)
 
 
+ROOT = pki.Authority.root('root')
+
+
+def brought(name: str = 'a.example', age: int = 0, days: int = 30) -> Brought:
+    start = now() - datetime.timedelta(seconds=age)
+    certificate = ROOT.sign(asked(name).csr, start=start, life=datetime.timedelta(days=days))
+    return Brought(certificate, (ROOT.certificate,))
+
+
+def serial(one: Brought) -> str:
+    return f'{one.certificate.serial:x}'
+
+
 class TestJournal:
     @pytest.fixture
     def journal(self, tmp_path: pathlib.Path) -> Journal:
-        (tmp_path / 'orders').mkdir()
         return Journal(tmp_path / 'orders', SERVER)
 
-    def test_what_is_kept_is_found_by_its_request_and_server(
+    def test_what_is_kept_is_found_by_its_request_and_settings(
         self, journal: Journal, tmp_path: pathlib.Path
     ):
-        journal.keep('csr', PEM.format('a'))
+        journal.keep('csr', one := brought())
 
-        assert journal.find('csr', '') == PEM.format('a')
-        assert journal.find('other', '') is None
-        assert Journal(tmp_path / 'orders', 'https://other/dir').find('csr', '') is None
+        assert journal.find('csr') == journal.find() == [one]
+        assert journal.find('other') == []
+        assert Journal(tmp_path / 'orders', 'https://other/dir').find() == []
 
-    def test_what_is_published_is_no_answer(self, journal: Journal):
-        journal.keep('csr', PEM.format('a') + PEM.format('issuer'))
+    def test_several_of_a_request_are_found_newest_first(self, journal: Journal):
+        old, new = brought(age=90), brought()
+        journal.keep('csr', old)
+        journal.keep('csr', new)
+        journal.keep('other', other := brought(age=30))
 
-        assert journal.find('csr', PEM.format('a').strip()) is None
-        assert journal.find('csr', PEM.format('b')) is not None
+        assert journal.find('csr') == [new, old]
+        assert journal.find() == [new, other, old]
 
     def test_what_is_dropped_is_gone(self, journal: Journal):
-        journal.keep('one', PEM.format('a') + PEM.format('issuer'))
-        journal.keep('two', PEM.format('b') + PEM.format('issuer'))
+        first, second = brought(), brought('b.example')
+        journal.keep('one', first)
+        journal.keep('two', second)
 
-        journal.drop(PEM.format('a'))
+        journal.drop(serial(first))
 
-        assert journal.find('one', '') is None
-        assert journal.find('two', '') is not None
+        assert journal.find() == [second]
 
-    def test_old_ones_are_forgotten(self, journal: Journal, tmp_path: pathlib.Path):
-        journal.keep('csr', PEM.format('a'))
-        [place] = (tmp_path / 'orders').iterdir()
-        os.utime(place, (1, 1))
+    def test_what_is_settled_or_over_or_junk_is_forgotten(
+        self, journal: Journal, tmp_path: pathlib.Path
+    ):
+        done, over, waits = brought('done.example'), brought(age=90000, days=1), brought('a.b')
+        for one in (done, over, waits):
+            journal.keep('csr', one)
+        for name in ('half.new', f'junk-csr-{1:x}.pem'):
+            (tmp_path / 'orders' / name).write_text('junk')
 
+        journal.tidy({serial(done)}, now())
+
+        assert journal.find() == [waits]
+        assert len(list((tmp_path / 'orders').iterdir())) == 1
+
+    def test_what_a_killed_hook_left_is_noted_and_cleared(
+        self, journal: Journal, tmp_path: pathlib.Path
+    ):
+        one = brought()
+        text = one.certificate.pem + ROOT.certificate.pem
+        _leave(tmp_path / 'orders', journal, text)
+
+        [(folder, found)] = list(journal.recover())
+
+        assert found == one
+        assert not folder.exists()
+        assert journal.find('csr') == [one]
         assert list(journal.recover()) == []
-        assert journal.find('csr', '') is None
 
-    @pytest.mark.parametrize('text', ['', 'junk', PEM.format('a')[:-12]])
-    def test_half_a_certificate_is_none(self, text: str, journal: Journal, tmp_path: pathlib.Path):
-        journal.keep('csr', 'x')
-        [place] = (tmp_path / 'orders').iterdir()
-        place.unlink()
-        certificates = place.with_suffix('.work') / 'certificates'
-        certificates.mkdir(parents=True)
-        (certificates / 'out.crt').write_text(text)
+    @pytest.mark.parametrize('cut', [0, 4, 100, -30])
+    def test_half_a_certificate_is_none(self, cut: int, journal: Journal, tmp_path: pathlib.Path):
+        _leave(tmp_path / 'orders', journal, brought().certificate.pem[:cut])
 
-        assert len(list(journal.recover())) == 1
-        assert journal.find('csr', '') is None
+        journal.clear()
+
         assert not list((tmp_path / 'orders').iterdir())
+
+    def test_what_the_ledger_knows_is_settled(self):
+        published, revoked, leaving = brought(), brought(), brought()
+        end = int(now().timestamp()) + 9999
+        book = Ledger(
+            records={'1:a': Record(serial=serial(published)), '1:b': Record()},
+            revoked=(Revoked(serial(revoked), '', 0, end),),
+            to_revoke=(
+                Revocation(leaving.certificate.pem, '', end),
+                Revocation('junk', '', end),
+            ),
+        )
+
+        assert settled(book) == {serial(one) for one in (published, revoked, leaving)}
 
     def test_a_folder_for_work_is_private_and_goes(self, tmp_path: pathlib.Path):
         journal = Journal(tmp_path / 'new', SERVER)
@@ -168,6 +227,15 @@ class TestJournal:
         assert not folder.exists()
 
 
+def _leave(orders: pathlib.Path, journal: Journal, text: str) -> None:
+    """As after a kill."""
+    with journal.work('csr') as folder:
+        name = folder.name
+    certificates = orders / name / 'certificates'
+    certificates.mkdir(parents=True)
+    (certificates / 'out.crt').write_text(text)
+
+
 class TestHistory:
     def test_three_in_seven_days_are_enough(self):
         names = asked('a.example', 'b.example').csr.names
@@ -181,6 +249,14 @@ class TestHistory:
         assert abs(free - (now() + datetime.timedelta(days=1))) < datetime.timedelta(minutes=1)
         assert history.free_at(asked('a.example').csr.names, now()) is None
         assert history.free_at(asked('b.example', 'a.example').csr.names, now()) == free
+
+    def test_one_that_is_noted_twice_counts_once(self):
+        names = asked('a.example').csr.names
+        history = History()
+        for _ in range(3):
+            history.note(names, now().replace(microsecond=0) - datetime.timedelta(days=1))
+
+        assert history.free_at(names, now()) is None
 
     def test_older_ones_do_not_count(self):
         names = asked('a.example').csr.names

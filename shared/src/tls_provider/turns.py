@@ -1,7 +1,7 @@
 """Whose turn it is to be asked for, where several threads ask an issuer.
 
-Two requests that share a name are not asked for at once: an authority that proves the control of
-names would find the traces of one in the way of the other. Nobody waits for such a turn while there
+Two requests that share a name are not asked for at once: where an authority proves the control of
+names, the traces of one would be in the way of the other. Nobody waits for such a turn while there
 is something else to ask for.
 """
 

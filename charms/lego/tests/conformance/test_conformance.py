@@ -20,6 +20,7 @@ from duplicates import History
 from journal import Journal
 from lego import Lego
 from options import Options
+from runs import Runs
 from tls_provider import x509
 from tls_provider.issuer import Request
 from tls_provider.testing import pki
@@ -60,8 +61,7 @@ def _register(
         propagation_wait=1,
     )
     roots = Roots([server.root()], list, list)
-    journal = Journal(folder, server.directory)
-    issuer = Lego(options, lambda: BINARY, journal, roots, None, History())
+    issuer = Lego(Runs(options, lambda: BINARY, None), Journal(folder), roots, History())
     csr = x509.parse_request(pki.request('first.example', key='ecdsa-p256'))
     issuer.issue(Request(csr, is_ca=False, requirer='first/0'), timeout=options.order_timeout)
     assert issuer.account is not None
