@@ -13,7 +13,7 @@ import command
 import journal
 from answer import Judge
 from clock import now
-from failure import Kind
+from failure_rows import Kind
 from outcome import outcome
 from tls_provider.issuer import (
     Capabilities,

@@ -30,6 +30,14 @@ _PROXIES = {
     'JUJU_CHARM_HTTPS_PROXY': 'HTTPS_PROXY',
     'JUJU_CHARM_NO_PROXY': 'NO_PROXY',
 }
+_USER = re.compile(r'(?:[a-z0-9]+://)?[^/?#@:]*:([^/?#]*)@', re.IGNORECASE)
+"""The password in a proxy's address."""
+_SERVER = re.compile(
+    r'https://(?:\[([0-9a-f.]*:[0-9a-f:.]+)\]|([^/:@?#]+))(?::(\d{1,5}))?'
+    # A path of RFC 3986, 3.3, but for the apostrophe.
+    r'(?:/(?:[\w.~!$&()*+,;=:@/-]|%[0-9a-f]{2})*)?',
+    re.IGNORECASE | re.ASCII,
+)
 TERMS = 'accept-terms-of-service'
 
 
@@ -72,10 +80,7 @@ class Options:
 
     def environment(self, features: Features) -> dict[str, str]:
         """All variables that lego gets, for a binary that can do this."""
-        made = {
-            name: value for source, name in _PROXIES.items() if (value := os.environ.get(source))
-        }
-        made |= self.variables
+        made = {**_proxies(), **self.variables}
         if not self.follows_cnames:
             made['LEGO_DISABLE_CNAME_SUPPORT'] = 'true'
         if self.external_account and features.eab_variables:
@@ -91,7 +96,11 @@ class Options:
     def secrets(self) -> tuple[str, ...]:
         """Values that must not be shown."""
         key = (self.external_account.key,) if self.external_account else ()
-        return (*self.variables.values(), *key)
+        proxies = [value for name, value in _proxies().items() if name != 'NO_PROXY']
+        passwords = [_USER.match(value) for value in proxies]
+        known = [match[1] for match in passwords if match]
+        decoded = [urllib.parse.unquote(one) for one in known]
+        return (*self.variables.values(), *key, *proxies, *known, *decoded)
 
     def kind_of_certificate(self) -> str:
         """A text that changes with what makes one certificate for a request unlike another."""
@@ -100,7 +109,14 @@ class Options:
     def everything(self) -> str:
         """A text that changes with any value."""
         account = self.external_account
-        return f'{self} {sorted(self.variables.items())} {account and account.key}'
+        key = account and account.key
+        return f'{self} {sorted(self.variables.items())} {key} {sorted(_proxies().items())}'
+
+
+def _proxies() -> dict[str, str]:
+    """Those of the model, by the names that lego knows."""
+    found = {name: os.environ.get(source, '') for source, name in _PROXIES.items()}
+    return {name: value for name, value in found.items() if value}
 
 
 def identity(config: Mapping[str, object]) -> tuple[str, str]:
@@ -160,15 +176,13 @@ def acme_server(config: Mapping[str, object]) -> str:
     """Option `server`: the address of an ACME directory; raises `Invalid`."""
     server = options.text(config, 'server', authorities.LETS_ENCRYPT)
     shown = x509.printable(server, 60)
-    try:
-        parts = urllib.parse.urlsplit(server)
-        port_is_valid = parts.port is None or parts.port > 0
-    except ValueError:
-        raise Invalid('server', f'"{shown}" is not an address') from None
-    if parts.scheme != 'https' or not parts.hostname or not port_is_valid:
+    if not server.lower().startswith('https://'):
         raise Invalid('server', f'"{shown}" is not an https:// address of an ACME directory')
-    if parts.username or parts.password or parts.query or parts.fragment or ' ' in server:
-        raise Invalid('server', f'"{shown}" holds more than host, port and path')
+    match = _SERVER.fullmatch(server)
+    if match is None or not 0 < int(match[3] or 443) < 65536:
+        raise Invalid('server', f'"{shown}" is not an address of host, port and path alone')
+    if not (_is_address(match[1] or match[2]) or (match[2] and x509.is_host_name(match[2]))):
+        raise Invalid('server', f'"{shown}" names no host')
     return server
 
 

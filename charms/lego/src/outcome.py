@@ -6,7 +6,8 @@ import datetime
 from typing import TYPE_CHECKING
 
 import authorities
-from failure import Failure, Kind
+from failure import Failure
+from failure_rows import Kind
 from tls_provider.issuer import Rejected, Unavailable
 
 if TYPE_CHECKING:

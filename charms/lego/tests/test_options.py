@@ -98,6 +98,22 @@ def test_values() -> None:
         ({'server': 'https://u:p@h/dir'}, 'option server: '),
         ({'server': 'https://h/dir?token=x'}, 'option server: '),
         ({'server': 'https://[::1/dir'}, 'option server: '),
+        ({'server': 'https://h:0/dir'}, 'option server: '),
+        ({'server': 'https://h:65536/dir'}, 'option server: '),
+        ({'server': 'https://a\\b/d'}, 'option server: "https://a\\b/d" names no host'),
+        ({'server': 'https://é.example/d'}, 'option server: '),
+        ({'server': 'https://-h/d'}, 'option server: '),
+        ({'server': 'https://127.1/d'}, 'option server: '),
+        ({'server': 'https://a[::1]/d'}, 'option server: '),
+        ({'server': 'https://[::1]a/d'}, 'option server: '),
+        ({'server': 'https://[1.2.3.4]/d'}, 'option server: '),
+        ({'server': 'https://::1/d'}, 'option server: '),
+        ({'server': 'https://a\tb/d'}, 'option server: '),
+        ({'server': 'https://a/\x7fb'}, 'option server: '),
+        ({'server': 'https://a/b c'}, 'option server: '),
+        ({'server': 'https://a/"b"'}, 'option server: '),
+        ({'server': 'https://a/é'}, 'option server: '),
+        ({'server': 'https://a/%zz'}, 'option server: '),
         ({'plugin': ''}, 'option plugin: is not set'),
         ({'plugin': 'http'}, 'option plugin: http cannot be used: HTTP-01 is not offered'),
         ({'plugin': 'exec'}, 'option plugin: exec cannot be used: it would run programs'),
@@ -132,6 +148,14 @@ def test_what_cannot_be_used_is_named(changes: dict[str, object], complaint: str
         parse(**changes)
 
     assert str(error.value).startswith(complaint)
+
+
+@pytest.mark.parametrize(
+    'server',
+    ['https://h', 'https://10.0.0.1:14000/dir', 'https://[2001:db8::1]:443/a%20b/~c;d=e,f@g'],
+)
+def test_addresses_of_servers(server: str) -> None:
+    assert parse(server=server).server == server
 
 
 @pytest.mark.parametrize(
@@ -232,6 +256,23 @@ def test_secrets_are_not_shown_but_count() -> None:
     assert 'a-b_c' not in repr(parsed)
     assert 'c2VjcmV0' in parsed.everything()
     assert 'a-b_c' in parsed.everything()
+
+
+@pytest.mark.parametrize('scheme', ['http://', ''])
+def test_passwords_of_proxies_are_secrets_and_count(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = parse().everything()
+    address = f'{scheme}user:p%40ss:w@rd@proxy:3128'
+    monkeypatch.setenv('JUJU_CHARM_HTTPS_PROXY', address)
+    monkeypatch.setenv('JUJU_CHARM_HTTP_PROXY', 'http://proxy:3128')
+    monkeypatch.setenv('JUJU_CHARM_NO_PROXY', '10.0.0.0/8')
+
+    parsed = parse()
+
+    assert {address, 'p%40ss:w@rd', 'p@ss:w@rd', 'http://proxy:3128'} <= {*parsed.secrets()}
+    assert '10.0.0.0/8' not in parsed.secrets()
+    assert parsed.everything() != before
 
 
 def test_the_account_is_named_before_anything_is_checked() -> None:
