@@ -6,11 +6,11 @@ import datetime
 from typing import TYPE_CHECKING
 
 import authorities
-from failure import Failure
 from failure_rows import Kind
 from tls_provider.issuer import Rejected, Unavailable
 
 if TYPE_CHECKING:
+    from failure import Failure
     from tls_provider.issuer import Outcome
 
 MEND_WAIT = datetime.timedelta(hours=1)
