@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import pathlib
 from typing import Any, ClassVar
 
 import ops
 import pytest
 from ops import testing
 
+import tls_provider
 from tls_provider import x509
 from tls_provider.actions import Actions
 from tls_provider.issuer import Capabilities, Issued, Outcome, Request
@@ -19,6 +21,8 @@ from tls_provider.testing.features import Feature
 from tls_provider.testing.kit import Allowed, Conformance
 from tls_provider.testing.world import World
 from tls_provider.x509 import NameKind
+
+pytest_plugins = ['pytester']
 
 AUTHORITY = pki.Authority.root('top').intermediate('policy', path_length=1).intermediate('issuing')
 
@@ -205,3 +209,35 @@ def test_what_a_charm_lacks_of_the_common_face(changes: dict[str, object], probl
     }
 
     assert problem in common.lacking({**every, **changes})
+
+
+def test_a_page_keeps_the_columns_of_other_charms():
+    page = matrix.updated('# Title\n\nWords.\n\n', {'b': {'RSA': 'served'}})
+    both = matrix.updated(page + '\nMore words.\n', {'a': {'RSA': 'refused'}})
+
+    assert '| RSA keys | refused | served |' in both.splitlines()
+    assert both.startswith('# Title\n\nWords.\n\n| feature | a | b |\n')
+    assert both.endswith('|\n\nMore words.\n')
+    assert matrix.updated(both, {'b': {'RSA': 'served'}}) == both
+    assert matrix.updated(both, {'b': {'RSA': 'FAILED'}}) != both
+
+
+def test_a_page_that_says_something_else_fails_the_run(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+):
+    source = pathlib.Path(tls_provider.__file__).parents[1]
+    monkeypatch.setenv('PYTHONPATH', str(source))
+    pytester.makepyfile(
+        """
+        def test_a_case(record_property):
+            record_property('proved', ('charm', 'RSA', 'served'))
+        """
+    )
+    arguments = ['-p', 'tls_provider.testing.matrix', '--matrix', 'page.md']
+
+    wrong = pytester.runpytest_subprocess(*arguments)
+    update = pytester.runpytest_subprocess(*arguments, '--matrix-update')
+    right = pytester.runpytest_subprocess(*arguments)
+
+    assert [wrong.ret, update.ret, right.ret] == [1, 0, 0]
+    wrong.stdout.fnmatch_lines(['page.md says something else*'])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import pathlib
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
@@ -72,7 +74,13 @@ class Kit:
 
     def prove(self, record: Record, feature: Feature, verdict: str) -> None:
         """Note for the matrix that a feature is served or refused as declared."""
-        record('proved', (self.charm.__name__, feature.name, verdict))
+        record('proved', (_title(self.charm), feature.name, verdict))
+
+
+def _title(charm: type) -> str:
+    """The name of a charm's folder; of a charm that has none, its class."""
+    source = pathlib.Path(inspect.getfile(charm))
+    return source.parents[1].name if source.name == 'charm.py' else charm.__name__
 
 
 def honest_request(app: str = 'honest') -> str:
