@@ -35,16 +35,26 @@ class Account:
             **({'registration': self.registration} if self.registration else {}),
         }
 
-    def is_intact(self) -> bool:
-        """Whether the key can be read."""
+    def usable(self, generation: int) -> Account | None:
+        """With its key as lego of a generation reads it; None: it is damaged.
+
+        Either generation writes what lego 5 reads. lego 4 does not read PKCS 8.
+        """
         from cryptography import exceptions  # noqa: PLC0415 : slow to import
         from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
 
         try:
-            serialization.load_pem_private_key(self.private_key.encode(), None)
+            key = serialization.load_pem_private_key(self.private_key.encode(), None)
+            if generation >= 5 or 'BEGIN PRIVATE KEY' not in self.private_key:
+                return self
+            pem = key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.TraditionalOpenSSL,
+                serialization.NoEncryption(),
+            )
         except (ValueError, TypeError, exceptions.UnsupportedAlgorithm):
-            return False
-        return True
+            return None
+        return dataclasses.replace(self, private_key=pem.decode())
 
     def write(self, folder: pathlib.Path, generation: int) -> None:
         """Lay it out below lego's `--path`, for lego of that major version."""

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
+class Verdict:
+    """On what an order brought for a request."""
+
+    outcome: Outcome
+    fits: bool = True
+    """False: it will never be published for this request."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Judge:
     """Looks at what came before it is given away."""
 
@@ -25,42 +34,44 @@ class Judge:
 
     roots: Roots
 
-    def unknown_root(self, brought: Brought) -> Unavailable | None:
+    def unknown_root(self, brought: Brought, now: datetime.datetime) -> Unavailable | None:
         """Says that the operator has to give the root; None: it is known."""
-        if self.roots.complete(brought.certificate, brought.above) is not None:
+        if self.roots.complete(brought.certificate, brought.above, now) is not None:
             return None
         top = (brought.certificate, *brought.above)[-1]
         message = f'{self.UNKNOWN_ROOT}: the root "{top.issuer}" is not known'
         return Unavailable(message, blocked=True)
 
-    def answer(self, request: Request, brought: Brought, now: datetime.datetime) -> Outcome | None:
-        """The certificate with its chain up to the root, or why it must wait.
-
-        None: it will never be an answer to this request.
-        """
+    def answer(self, request: Request, brought: Brought, now: datetime.datetime) -> Verdict:
+        """The certificate with its chain up to the root, or why it is not published."""
         certificate = brought.certificate
-        if request.replaces and _is_older(certificate, request.replaces):
-            return None
-        chain = self.roots.complete(certificate, brought.above)
+        chain = self.roots.complete(certificate, brought.above, now)
         if chain is None:
-            return self.unknown_root(brought)
+            unknown = self.unknown_root(brought, now)
+            assert unknown is not None  # noqa: S101 : the chain says so
+            return Verdict(unknown)
 
         def problem(at: datetime.datetime) -> str | None:
             return x509.mismatch(request.csr, certificate, chain, is_ca=request.is_ca, now=at)
 
         found = problem(now)
         if found is None:
-            return Issued(certificate, chain)
-        if certificate.not_after <= now or problem(certificate.not_before) is not None:
-            return None
-        # It fits, but not at this time: a clock is wrong.
-        return Rejected(ErrorCode.OTHER, f'what the server sent is {found}', transient=True)
+            return Verdict(Issued(certificate, chain))
+        # One that fits at another time may be published yet: a clock is wrong.
+        fits = certificate.not_after > now and problem(certificate.not_before) is None
+        message = f'what the server sent is not published: {found}'
+        return Verdict(Rejected(ErrorCode.OTHER, message, transient=True), fits=fits)
 
 
-def _is_older(certificate: x509.Certificate, published: str) -> bool:
-    """Also where it is the published one itself."""
+def is_superseded(brought: Brought, published: str) -> bool:
+    """Whether a note from disk is what is published (PEM), or older.
+
+    Dates can be compared only where the same CA set them: CAs date certificates back differently.
+    """
     try:
         other = x509.parse_certificate(published)
     except x509.Malformed:
         return False
-    return certificate.serial == other.serial or certificate.not_before < other.not_before
+    own = brought.certificate
+    is_older = own.issuer == other.issuer and own.not_before < other.not_before
+    return own.serial == other.serial or is_older

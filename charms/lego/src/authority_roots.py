@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tls_provider import x509
 
 if TYPE_CHECKING:
+    import datetime
     import pathlib
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -38,7 +39,10 @@ class Roots:
         self._bundles = bundles
 
     def complete(
-        self, certificate: x509.Certificate, above: Sequence[x509.Certificate]
+        self,
+        certificate: x509.Certificate,
+        above: Sequence[x509.Certificate],
+        now: datetime.datetime,
     ) -> tuple[x509.Certificate, ...] | None:
         """The chain from the issuer of a certificate to a root; None where no root is known.
 
@@ -51,10 +55,21 @@ class Roots:
             return tuple(above)
         for length in range(len(sent), 0, -1):
             below = sent[length - 1]
-            root = next((one for one in self._known() if x509.signed_by(below, one)), None)
-            if root is not None:
+            if (root := self._above(below, now)) is not None:
                 return (*sent[1:length], root)
         return None
+
+    def _above(
+        self, certificate: x509.Certificate, now: datetime.datetime
+    ) -> x509.Certificate | None:
+        """The root that signed; of several with one name and key, one that is valid now."""
+        ended: x509.Certificate | None = None
+        for one in self._known():
+            if x509.signed_by(certificate, one):
+                if one.not_before <= now <= one.not_after:
+                    return one
+                ended = ended or one
+        return ended
 
     def anchors(self) -> tuple[str, ...]:
         """PEM texts of the roots in use, each once."""

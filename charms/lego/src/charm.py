@@ -62,14 +62,15 @@ class LegoCharm(ops.CharmBase):
             wanted = self._options()
             content = self._secret.load() or {}
         except (Invalid, Unreadable) as error:
+            Journal(self._orders).clear()
             return NotReady(str(error), blocked=True)
         self._account = account.read(content, wanted.server, wanted.email)
         peers = self.model.get_relation('peers')
         self._lego = Lego(
             runs=Runs(wanted, self._binary, self._account),
-            journal=Journal(self._orders, wanted.kind_of_certificate()),
+            journal=Journal(self._orders, wanted.kind_of_certificate(), wanted.known_roots()),
             roots=self._roots(wanted),
-            history=History(peers.data[self.app].get(HISTORY, '') if peers else ''),
+            history=History(peers.data[self.app].get(HISTORY, '') if peers else '', wanted.server),
         )
         self._lego.recover(settled(self._provider.ledger()))
         return self._lego
@@ -130,14 +131,12 @@ class LegoCharm(ops.CharmBase):
             return
         try:
             wanted = trial.adapted(self._options(), event.params.get('server', ''))
-        except Invalid as error:
+            roots, place = self._roots(wanted), Journal(self._orders, 'trial')
+            message = trial.run(wanted, event.params['name'], self._binary, roots, place)
+        except (Invalid, trial.Failed) as error:
             event.fail(str(error))
             return
-        came, message = trial.run(wanted, event.params['name'], self._binary, self._roots(wanted))
-        if came:
-            event.set_results({'result': message})
-        else:
-            event.fail(message)
+        event.set_results({'result': message})
 
     def _trust_anchors(self) -> list[str]:
         if not self.unit.is_leader():

@@ -22,8 +22,15 @@ class History:
     MOST: ClassVar = 3
     """Of the 5 in 7 days that Let's Encrypt allows, two are left for the operator."""
 
-    def __init__(self, text: str = ''):
-        """From the text of `dumps`; anything else counts as nothing."""
+    def __init__(self, text: str = '', server: str = ''):
+        """From the text of `dumps`; anything else counts as nothing.
+
+        Args:
+            text: The times at all servers.
+            server: The one whose certificates are counted.
+
+        """
+        self._server = server
         self._lock = threading.Lock()
         self._times: dict[str, list[int]] = {}
         try:
@@ -37,13 +44,13 @@ class History:
         """One more, issued at this time; noted twice it counts once."""
         second = int(time.timestamp())
         with self._lock:
-            times = set(self._times.get(_key(names), []))
-            self._times[_key(names)] = sorted({*times, second})
+            times = set(self._times.get(self._key(names), []))
+            self._times[self._key(names)] = sorted({*times, second})
 
     def free_at(self, names: Iterable[Name], now: datetime.datetime) -> datetime.datetime | None:
         """When the same names may have another one; None: now."""
         with self._lock:
-            times = self._recent(self._times.get(_key(names), []), now)
+            times = self._recent(self._times.get(self._key(names), []), now)
         if len(times) < self.MOST:
             return None
         oldest = datetime.datetime.fromtimestamp(times[-self.MOST], datetime.timezone.utc)
@@ -61,7 +68,6 @@ class History:
         second = now.timestamp()
         return [time for time in times if second - SPAN.total_seconds() < time <= second]
 
-
-def _key(names: Iterable[Name]) -> str:
-    text = ','.join(sorted(str(name) for name in names))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    def _key(self, names: Iterable[Name]) -> str:
+        text = ','.join([self._server, *sorted(str(name) for name in names)])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -48,7 +48,7 @@ _SERVER = ErrorCode.SERVER_NOT_AVAILABLE
 _OF_ONE = frozenset({Kind.FINAL, Kind.LATER, Kind.LIMIT})
 """Other kinds concern every request."""
 _STAMP = re.compile(r'\d{4}/\d\d/\d\d \d\d:\d\d:\d\d ')
-_COLOUR = r'(?:\x1b\[[\d;]*m)*'
+_COLOUR = r'(?:\x1b\[[\d;]{0,9}m){0,3}'
 _LEVEL = rf'{_COLOUR}(?:time=\S+ )?{_COLOUR}(?:level=|\[)?'
 """Before a level, in lego 4, in lego 5 as text, and as it writes by itself."""
 _RECORD = re.compile(
@@ -76,7 +76,7 @@ _STAGE = re.compile(
 )
 """Of the DNS provider, not of the ACME server."""
 _STRANGERS = re.compile(
-    r'(?<=time limit exceeded).*|\[[^\]\s]+\]|(?<![\w*-])[\w*-]+(?:\.[\w*-]+)+', re.DOTALL
+    r'(?<=time limit exceeded).*|\[[^\[\]\s]+\]|(?<![\w*-])[\w*-]+(?:\.[\w*-]+)+', re.DOTALL
 )
 """What others than servers and lego say: names, and records that lego found."""
 _NAME = re.compile(r'\[([A-Za-z0-9.*_-]+)\] acme: ')

@@ -66,6 +66,7 @@ PROBLEMS = (
         _OTHER,
         'option eab-secret-id: the server does not take the external account',
     ),
+    Row(r'malformed \d+ [^"]*\b(\(kid\)|[Kk]ey ?ID)', Kind.NO_ACCOUNT, _SERVER),
     Row(r'malformed \d+ [^"]*\bJWS\b', Kind.LATER, _OTHER),
     Row(r'malformed .*(identifier|illegal character)', Kind.FINAL, _DOMAIN),
     Row(r'unauthorized .*(Order includes different|CSR does not specify)', Kind.FINAL, _DOMAIN),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import os
 import shutil
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 CERTIFICATE = 'certificates/out.crt'
 """Where lego puts what it brought, below a work folder."""
+LEAST_FREE = 1 << 20
+"""Bytes that the disk must have: an order whose certificate finds no room is lost."""
 _WORK = '.work'
 _NOTE = '.pem'
 
@@ -65,34 +68,35 @@ def settled(book: Ledger) -> frozenset[str]:
 class Journal:
     """Orders with one set of settings that make the certificate what it is."""
 
-    def __init__(self, folder: pathlib.Path, settings: str = ''):
+    def __init__(self, folder: pathlib.Path, settings: str = '', roots: str = ''):
         """Nothing is read or made before it is needed.
 
         Args:
             folder: For this journal alone; made when it is needed.
             settings: Any text: server, preferred chain, profile. Notes under others are not seen.
+            roots: Any text: what roots are given, for `newest`.
 
         """
         self._folder = folder
         self._key = hashlib.sha256(settings.encode()).hexdigest()[:16]
+        self._roots = hashlib.sha256(roots.encode()).hexdigest()[:8]
 
-    def find(self, csr: str = '') -> list[Brought]:
-        """What orders brought for a request, or for any, under these settings; newest first.
+    def find(self, csr: str) -> list[Brought]:
+        """What orders brought for a request (PEM) under these settings; newest first."""
+        return self._all(f'{self._key}-{_digest(csr)}-*{_NOTE}')
 
-        Args:
-            csr: PEM of the request; empty: any.
+    def newest(self) -> Brought | None:
+        """What the last order brought under these settings and with these roots."""
+        return next(iter(self._all(f'{self._key}-*-{self._roots}-*{_NOTE}')), None)
 
-        """
-        digest = _digest(csr) if csr else '*'
-        found = [
-            self._read(place) for place in self._folder.glob(f'{self._key}-{digest}-*{_NOTE}')
-        ]
+    def _all(self, pattern: str) -> list[Brought]:
+        found = [self._read(place) for place in self._folder.glob(pattern)]
         known = [one for one in found if one is not None]
         return sorted(known, key=lambda one: one.certificate.not_before, reverse=True)
 
     def keep(self, csr: str, brought: Brought) -> None:
         """Note what an order brought, at once and whole; raises OSError."""
-        self._note(f'{self._key}-{_digest(csr)}', brought)
+        self._note(f'{self._key}-{_digest(csr)}-{self._roots}', brought)
 
     def drop(self, serial: str) -> None:
         """Forget the certificate with a serial (hexadecimal digits)."""
@@ -106,8 +110,10 @@ class Journal:
 
         Raises OSError.
         """
-        folder = self._folder / f'{self._key}-{_digest(csr)}{_WORK}'
+        folder = self._folder / f'{self._key}-{_digest(csr)}-{self._roots}{_WORK}'
         self._folder.mkdir(mode=0o700, exist_ok=True)
+        if shutil.disk_usage(self._folder).free < LEAST_FREE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
         try:
@@ -131,7 +137,7 @@ class Journal:
             shutil.rmtree(folder, ignore_errors=True)
 
     def clear(self) -> None:
-        """Clear up on a unit that does not lead any more, where nobody takes over the account."""
+        """Clear up where nobody takes over the account: on a unit that does not lead, for one."""
         with contextlib.suppress(OSError):
             collections.deque(self.recover(), maxlen=0)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 import authorities
 import command
 import journal
-from answer import Judge
+from answer import Judge, is_superseded
 from clock import now
 from failure_rows import Kind
 from outcome import outcome
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
     from account import Account
+    from answer import Verdict
     from authority_roots import Roots
     from duplicates import History
     from journal import Brought, Journal
@@ -55,7 +56,6 @@ class Lego:
     roots: Roots
     history: History
     clock: Callable[[], datetime.datetime] = now
-    _lock: threading.Lock = dataclasses.field(default_factory=threading.Lock, repr=False)
     _registration: threading.Lock = dataclasses.field(default_factory=threading.Lock, repr=False)
     _given: set[int] = dataclasses.field(default_factory=set[int])
     """Serials of what this pass has given out."""
@@ -130,7 +130,7 @@ class Lego:
         end = self.clock() + timeout
         try:
             for brought in self.journal.find(request.csr.pem):
-                if found := self._answer(request, brought):
+                if found := self._from_note(request, brought):
                     return found
             if held := self._held(request):
                 return held
@@ -147,11 +147,9 @@ class Lego:
         server = generation.partition(' ')[0]
         if server not in {'', self.options.server}:
             name = authorities.name(server)
-            return Unavailable(f'{name} issued it: revoke it there, or set option server to it')
+            return Unavailable(f'{name} has issued it: set option server as it was')
         if not self.runs.is_registered:
-            return Unavailable(
-                'the ACME account that ordered it is lost; its own key can revoke it'
-            )
+            return Unavailable('no ACME account of this server and option email is known')
         try:
             with self.journal.work(certificate.pem) as folder:
                 found = self.runs.revoke(certificate, folder, timeout, self.clock())
@@ -159,8 +157,11 @@ class Lego:
             return Unavailable(f'lego: {error}')
         if found is None:
             return None
-        name = authorities.name(self.options.server)
-        return Unavailable(f'{name}: {found.message}', found.reason)
+        if found.reason == 'unauthorized':
+            message = 'not ordered with this option email; its own key can revoke it'
+        else:
+            message = f'{authorities.name(self.options.server)}: {found.message}'
+        return Unavailable(message, found.reason)
 
     def _held(self, request: Request) -> Rejected | None:
         """The refusal of one more certificate for names that had several lately."""
@@ -183,7 +184,7 @@ class Lego:
 
         It shows, too, whether the root of this server is known.
         """
-        self.runs.forget_damaged()
+        self.runs.check_account()
         if not self.runs.is_registered:
             seconds = (end - self.clock()).total_seconds()
             if not self._registration.acquire(timeout=max(0, seconds)):
@@ -216,38 +217,51 @@ class Lego:
     def _take(self, request: Request, text: str) -> Outcome:
         """Note what an order brought, before anything else is done with it."""
         brought = journal.parse(text)
-        if brought is not None:
-            self._count(brought)
-            try:
-                self.journal.keep(request.csr.pem, brought)
-            except OSError as error:  # what was ordered is published all the same
-                logger.warning('an order cannot be noted on disk: %s', error.strerror)
-            if found := self._answer(request, brought):
-                return found
-        message = 'what the server sent is no certificate for this request'
-        return Rejected(ErrorCode.OTHER, message, transient=True)
+        if brought is None:
+            message = 'what the server sent cannot be read as a certificate'
+            return Rejected(ErrorCode.OTHER, message, transient=True)
+        self._count(brought)
+        try:
+            self.journal.keep(request.csr.pem, brought)
+        except OSError as error:  # what was ordered is published all the same
+            logger.warning('an order cannot be noted on disk: %s', error.strerror)
+        return self._answer(request, brought).outcome
+
+    def _from_note(self, request: Request, brought: Brought) -> Outcome | None:
+        """What an order before brought; None where it is no answer, and another one is needed."""
+        if request.replaces and is_superseded(brought, request.replaces):
+            return None
+        if brought.certificate.serial in self._given:  # to the same request in another relation
+            return None
+        verdict = self._answer(request, brought)
+        if not verdict.fits:
+            return None
+        self._count(brought)  # a hook that was lost has not stored it
+        return verdict.outcome
 
     def _count(self, brought: Brought) -> None:
         self.history.note(brought.certificate.names, brought.certificate.not_before)
 
     def _unknown_root(self) -> Unavailable | None:
-        """As the last order showed that is not published: another one would show it again."""
-        last = next(iter(self.journal.find()), None)
-        found = last and self._judge.unknown_root(last)
+        """As the last order showed that is not published: another one would show it again.
+
+        Where other roots are given than at that order, another one may be worth it.
+        """
+        last = self.journal.newest()
+        found = last and self._judge.unknown_root(last, self.clock())
         return self._stop(found) if found else None
 
-    def _answer(self, request: Request, brought: Brought) -> Outcome | None:
-        """What an order brought as the answer to a request; None: it is none, order another."""
+    def _answer(self, request: Request, brought: Brought) -> Verdict:
+        """What an order brought as the answer to a request."""
+        verdict = self._judge.answer(request, brought, self.clock())
         serial = brought.certificate.serial
-        with self._lock:
-            if serial in self._given:  # to the same request in another relation
-                return None
-            found = self._judge.answer(request, brought, self.clock())
-            if isinstance(found, Issued):
-                self._given.add(serial)
-        if found is None:
+        if isinstance(verdict.outcome, Issued):
+            self._given.add(serial)
+        if isinstance(verdict.outcome, Unavailable):
+            self._stop(verdict.outcome)
+        if not verdict.fits:
             self.journal.drop(f'{serial:x}')
-        return self._stop(found) if isinstance(found, Unavailable) else found
+        return verdict
 
     def _stop(self, outcome: Unavailable) -> Unavailable:
         self._stopped = outcome

@@ -106,6 +106,10 @@ class Options:
         """A text that changes with what makes one certificate for a request unlike another."""
         return f'{self.server}\n{self.preferred_chain}\n{self.profile}'
 
+    def known_roots(self) -> str:
+        """A text that changes with the roots that the operator and other applications gave."""
+        return '\n'.join([*self.issuer_roots, *self.acme_roots])
+
     def everything(self) -> str:
         """A text that changes with any value."""
         account = self.external_account

@@ -64,6 +64,7 @@ def _forms(secret: str) -> Iterator[str]:
         if len(piece) < LEAST:
             continue
         yield from _base64(piece)
+        yield piece.encode(errors='replace').hex()
         forms = {piece}
         for _ in range(2):
             forms |= {encode(form) for form in forms for encode in _ENCODINGS}
@@ -74,12 +75,16 @@ def _percent(text: str) -> str:
     return urllib.parse.quote(text, safe='', errors='replace')
 
 
+def _json(text: str) -> str:
+    return json.dumps(text)[1:-1]
+
+
 _ENCODINGS: tuple[Callable[[str], str], ...] = (
     _percent,
     lambda text: urllib.parse.quote(text, errors='replace'),
     lambda text: urllib.parse.quote_plus(text, errors='replace'),
     lambda text: re.sub('%..', lambda one: one[0].lower(), _percent(text)),
-    lambda text: json.dumps(text)[1:-1],
+    _json,
     lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
     # What Go does for JSON beyond that, and for %q.
     lambda text: re.sub(
@@ -87,7 +92,12 @@ _ENCODINGS: tuple[Callable[[str], str], ...] = (
     ),
     lambda text: re.sub(r'[\\"]', r'\\\g<0>', text),
     lambda text: text.encode('unicode_escape').decode(),
+    lambda text: text.replace('/', '\\/'),  # PHP does, for JSON
+    lambda text: re.sub(r'\\u[0-9a-f]{4}', lambda one: f'\\u{one[0][2:].upper()}', _json(text)),
     html.escape,
+    # Go escapes fewer characters of a path, and writes quotes for HTML as numbers.
+    lambda text: urllib.parse.quote(text, safe='$&+=:@', errors='replace'),
+    lambda text: html.escape(text).replace('&quot;', '&#34;').replace('&#x27;', '&#39;'),
 )
 
 

@@ -13,6 +13,8 @@ import account
 import command
 import failure
 import journal
+from failure_rows import Kind
+from tls_provider.issuer import ErrorCode
 
 if TYPE_CHECKING:
     import datetime
@@ -43,6 +45,7 @@ class Runs:
     account: Account | None
     """As it is registered; None before the first order. Changes with what lego leaves."""
     _lock: threading.RLock = dataclasses.field(default_factory=threading.RLock, repr=False)
+    _is_checked: bool = False
 
     @property
     def is_registered(self) -> bool:
@@ -83,6 +86,9 @@ class Runs:
         finished = self._run(arguments, folder, timeout)
         if finished.status == 0 or 'alreadyRevoked' in finished.output:
             return None
+        if finished.status is None:
+            message = 'the server did not answer in the time that was left'
+            return failure.Failure(Kind.LATER, ErrorCode.SERVER_NOT_AVAILABLE, message)
         return self.classify(finished, now)
 
     def learn(self, folder: pathlib.Path) -> None:
@@ -92,7 +98,8 @@ class Runs:
             return
         with self._lock:
             known = self.account
-            if known is None or (found.private_key == known.private_key and found.registration):
+            is_newer = known and known.private_key == found.private_key and not known.registration
+            if known is None or is_newer:
                 self.account = found
 
     def forget_registration(self, known: Account) -> None:
@@ -101,22 +108,21 @@ class Runs:
             if self.account == known:  # no other order has registered it meanwhile
                 self.account = dataclasses.replace(known, registration='')
 
-    def forget_damaged(self) -> None:
-        """An account whose key cannot be read is none."""
+    def check_account(self) -> None:
+        """An account whose key cannot be read is none; looked at once, as it was stored."""
         with self._lock:
-            if self.account is not None and not self._is_intact:
+            if self.account is None or self._is_checked:
+                return
+            self._is_checked = True
+            self.account = self.account.usable(self._features.generation)
+            if self.account is None:
                 logger.warning('the key of the ACME account is damaged: another is registered')
-                self.account = None
 
     def classify(self, finished: command.Finished, now: datetime.datetime) -> Failure:
         """What a run that failed means."""
         found = failure.classify(finished, self.options.plugin, self.options.secrets(), now)
         logger.info('lego (%s): %s: %s', finished.status, found.kind.name, found.message)
         return found
-
-    @functools.cached_property
-    def _is_intact(self) -> bool:
-        return self.account is not None and self.account.is_intact()
 
     @functools.cached_property
     def _binary(self) -> pathlib.Path:

@@ -7,8 +7,6 @@ trusted comes into being. The key, the account and the certificate are thrown aw
 from __future__ import annotations
 
 import dataclasses
-import pathlib
-import tempfile
 from typing import TYPE_CHECKING
 
 from cryptography import x509 as c509
@@ -20,7 +18,6 @@ import names
 from answer import Judge
 from clock import now
 from duplicates import History
-from journal import Journal
 from lego import Lego
 from options import Options, acme_server
 from runs import Runs
@@ -29,9 +26,15 @@ from tls_provider.issuer import Issued, Request, Unavailable
 from tls_provider.options import Invalid
 
 if TYPE_CHECKING:
+    import pathlib
     from collections.abc import Callable
 
     from authority_roots import Roots
+    from journal import Journal
+
+
+class Failed(Exception):
+    """No certificate came; the message says why."""
 
 
 def adapted(options: Options, wanted: str) -> Options:
@@ -59,35 +62,40 @@ def run(
     name: str,
     binary: Callable[[], pathlib.Path],
     roots: Roots,
-) -> tuple[bool, str]:
-    """Order a certificate for a name with these options; whether it came, and what to say.
+    journal: Journal,
+) -> str:
+    """Order a certificate for a name with these options; raises `Failed` where none comes.
 
     Args:
         options: Of the charm, with the server for trials.
         name: A DNS name, `*.` before it allowed.
         binary: As in `Lego`.
         roots: As in `Lego`.
+        journal: Of trials alone; nothing stays in it.
+
+    Returns:
+        What came, from where.
 
     """
     start = now()
     if not x509.is_host_name(name.removeprefix('*.')):
-        return False, f'"{x509.printable(name)}" is no DNS name'
+        raise Failed(f'"{x509.printable(name)}" is no DNS name')
     request = Request(x509.parse_request(_request(name)), is_ca=False, requirer='trial')
-    with tempfile.TemporaryDirectory(prefix='lego-trial-') as folder:
-        journal = Journal(pathlib.Path(folder) / 'journal')
-        issuer = Lego(Runs(options, binary, None), journal, roots, History())
-        every = (*policy.rules(issuer.capabilities), *names.rules(options))
-        if refused := policy.judge(request, every):
-            return False, refused.message
-        outcome = issuer.issue(request, timeout=options.order_timeout)
+    issuer = Lego(Runs(options, binary, None), journal, roots, History())
+    every = (*policy.rules(issuer.capabilities), *names.rules(options))
+    if refused := policy.judge(request, every):
+        raise Failed(refused.message)
+    outcome = issuer.issue(request, timeout=options.order_timeout)
+    for brought in journal.find(request.csr.pem):
+        journal.drop(f'{brought.certificate.serial:x}')
     seconds = (now() - start).total_seconds()
     where = authorities.name(options.server)
     if isinstance(outcome, Issued):
-        return True, f'{name}: a certificate came from {where} in {seconds:.0f} s'
+        return f'{name}: a certificate came from {where} in {seconds:.0f} s'
     if isinstance(outcome, Unavailable) and outcome.message.startswith(Judge.UNKNOWN_ROOT):
         # Nobody gives the root of a server for trials.
-        return True, f'{name}: a certificate came from {where} in {seconds:.0f} s; unknown root'
-    return False, outcome.message
+        return f'{name}: a certificate came from {where} in {seconds:.0f} s; unknown root'
+    raise Failed(outcome.message)
 
 
 def _request(name: str) -> str:

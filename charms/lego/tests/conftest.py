@@ -84,7 +84,7 @@ def make(tmp_path: pathlib.Path) -> Make:
         history: History | None = None,
     ) -> Lego:
         roots = Roots(options.issuer_roots, tuple, tuple)
-        journal = Journal(tmp_path / folder, options.kind_of_certificate())
+        journal = Journal(tmp_path / folder, options.kind_of_certificate(), options.known_roots())
         runs = Runs(options, lambda: binary, account)
         made = Lego(runs, journal, roots, history or History(), now)
         made.recover(settled)

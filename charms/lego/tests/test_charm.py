@@ -253,21 +253,28 @@ def test_what_is_committed_is_not_kept_on_disk(
     assert not list((tmp_path / 'charm' / 'orders').iterdir())
 
 
-@pytest.mark.parametrize('leader', [True, False])
+@pytest.mark.parametrize(('leader', 'email'), [(True, EMAIL), (False, EMAIL), (True, '')], ids=str)
 def test_no_key_of_a_killed_hook_stays_on_disk(
-    leader: bool, context: Context, make_state: MakeState, bed: Bed, tmp_path: pathlib.Path
+    leader: bool,
+    email: str,
+    context: Context,
+    make_state: MakeState,
+    bed: Bed,
+    tmp_path: pathlib.Path,
 ):
     work = tmp_path / 'charm' / 'orders' / 'a-b.work'
     key = pki.private_key_pem('ecdsa-p256')
     left = Account(bed.acme.directory, EMAIL, key, '{"uri": "https://h/1"}')
     left.write(work, 4)
-    state = dataclasses.replace(make_state(), leader=leader)
+    state = dataclasses.replace(make_state(email=email), leader=leader)
 
     out = context.run(context.on.update_status(), state)
 
     assert not work.exists()
     stored = [one.latest_content or one.tracked_content for one in out.secrets]
-    assert [one['private-key'] for one in stored if 'private-key' in one] == [key] * leader
+    assert [one['private-key'] for one in stored if 'private-key' in one] == [key] * (
+        leader and bool(email)
+    )
 
 
 def test_the_same_request_in_two_relations_is_revoked_apart(

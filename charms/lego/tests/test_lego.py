@@ -16,6 +16,7 @@ from collections.abc import Generator
 
 import pytest
 from conftest import BINARY, EMAIL, Bed, Make, asked, now
+from cryptography.hazmat.primitives import serialization
 
 import command
 from account import Account
@@ -433,6 +434,34 @@ class TestFailures:
 
         assert bed.acme.orders() == before + 1
 
+    def test_other_roots_are_worth_another_order(self, bed: Bed, account: Account, make: Make):
+        """The server has another root since, and the operator gives that one."""
+        options = bed.options(issuer_roots=())
+        assert isinstance(issue(make(options, account), asked('old.example.test')), Unavailable)
+        lost = x509.parse_certificate(pki.Authority.root('another').certificate.pem)
+        changed = bed.options(issuer_roots=(lost.pem,))
+        before = bed.acme.orders()
+
+        outcome = issue(make(changed, account), asked('new.example.test'))
+
+        assert isinstance(outcome, Unavailable)
+        assert bed.acme.orders() == before + 1
+
+    def test_a_fresh_certificate_that_is_dated_back_is_published(
+        self, bed: Bed, account: Account, make: Make
+    ):
+        """What it replaces begins later: its CA dates back less, or its clock was ahead."""
+        request = asked('dated.example.test')
+        ahead = pki.Authority.root('ahead').sign(
+            request.csr, start=now() + datetime.timedelta(hours=24)
+        )
+
+        outcome = issue(
+            make(bed.options(), account), dataclasses.replace(request, replaces=ahead.pem)
+        )
+
+        assert isinstance(outcome, Issued)
+
     def test_a_certificate_that_begins_later_waits_for_its_time(
         self, bed: Bed, account: Account, make: Make
     ):
@@ -475,11 +504,41 @@ class TestFailures:
     ):
         damaged = dataclasses.replace(account, private_key=account.private_key[:-60])
         issuer = make(bed.options(), damaged)
+        before = bed.acme.log.read_text().count('POST /sign-me-up')
 
-        assert isinstance(issue(issuer, asked('damaged.example.test')), Issued)
+        for name in ('damaged.example.test', 'damaged2.example.test'):
+            assert isinstance(issue(issuer, asked(name)), Issued)
+
+        assert bed.acme.log.read_text().count('POST /sign-me-up') == before + 1
+        assert issuer.account is not None
+        assert issuer.account.private_key != damaged.private_key
+
+    def test_a_key_that_lego_4_cannot_read_is_converted(
+        self, bed: Bed, account: Account, make: Make
+    ):
+        key = serialization.load_pem_private_key(account.private_key.encode(), None)
+        pkcs8 = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ).decode()
+        issuer = make(bed.options(), dataclasses.replace(account, private_key=pkcs8))
+
+        assert isinstance(issue(issuer, asked('pkcs8.example.test')), Issued)
+
+        assert issuer.account == account
+
+    def test_an_address_of_the_account_that_the_server_does_not_take(
+        self, bed: Bed, account: Account, make: Make
+    ):
+        foreign = account.registration.replace('https://localhost', 'https://127.0.0.1')
+        assert foreign != account.registration
+        issuer = make(bed.options(), dataclasses.replace(account, registration=foreign))
+
+        assert isinstance(issue(issuer, asked('foreign.example.test')), Issued)
 
         assert issuer.account is not None
-        assert issuer.account.is_intact()
+        assert issuer.account.private_key == account.private_key
 
 
 class Unwritable(Journal):
@@ -623,7 +682,7 @@ class TestRevocation:
         outcome = revoke(make(bed.options()), _foreign())
 
         assert isinstance(outcome, Unavailable)
-        assert outcome.message.startswith('the ACME account that ordered it is lost')
+        assert outcome.message.startswith('no ACME account of this server')
 
     def test_only_the_server_that_issued_can_revoke(self, bed: Bed, account: Account, make: Make):
         issuer = make(bed.options(), account)
@@ -633,7 +692,7 @@ class TestRevocation:
         )
 
         assert isinstance(outcome, Unavailable)
-        assert outcome.message.startswith('ca.example issued it')
+        assert outcome.message == 'ca.example has issued it: set option server as it was'
 
 
 def revoke(issuer: Lego, certificate: x509.Certificate) -> Unavailable | None:

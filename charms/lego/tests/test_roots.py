@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import pathlib
 
@@ -37,7 +38,7 @@ def test_a_root_is_found(where: str, tmp_path: pathlib.Path) -> None:
         lambda: [tmp_path / 'absent', bundle] if where == 'bundle' else [],
     )
 
-    chain = roots.complete(leaf(), [LOWER.certificate])
+    chain = roots.complete(leaf(), [LOWER.certificate], now())
 
     assert chain == (LOWER.certificate, ROOT.certificate)
     published = [text.strip() for text in texts] if where == 'published' else []
@@ -47,7 +48,7 @@ def test_a_root_is_found(where: str, tmp_path: pathlib.Path) -> None:
 def test_a_root_that_came_with_the_chain_is_not_looked_for() -> None:
     roots = Roots([], list, no_files)
 
-    assert roots.complete(leaf(), [LOWER.certificate, ROOT.certificate]) == (
+    assert roots.complete(leaf(), [LOWER.certificate, ROOT.certificate], now()) == (
         LOWER.certificate,
         ROOT.certificate,
     )
@@ -56,7 +57,7 @@ def test_a_root_that_came_with_the_chain_is_not_looked_for() -> None:
 def test_a_certificate_directly_below_its_root() -> None:
     roots = Roots([ROOT.certificate.pem], list, no_files)
 
-    assert roots.complete(leaf(ROOT), []) == (ROOT.certificate,)
+    assert roots.complete(leaf(ROOT), [], now()) == (ROOT.certificate,)
 
 
 def test_a_root_below_one_that_is_not_known() -> None:
@@ -64,7 +65,7 @@ def test_a_root_below_one_that_is_not_known() -> None:
     crossed = OTHER.intermediate('root', path_length=None).certificate
     roots = Roots([ROOT.certificate.pem], list, no_files)
 
-    chain = roots.complete(leaf(), [LOWER.certificate, crossed])
+    chain = roots.complete(leaf(), [LOWER.certificate, crossed], now())
 
     assert chain == (LOWER.certificate, ROOT.certificate)
 
@@ -73,15 +74,25 @@ def test_the_upper_root_is_preferred() -> None:
     crossed = OTHER.intermediate('root', path_length=None).certificate
     roots = Roots([ROOT.certificate.pem, OTHER.certificate.pem], list, no_files)
 
-    chain = roots.complete(leaf(), [LOWER.certificate, crossed])
+    chain = roots.complete(leaf(), [LOWER.certificate, crossed], now())
 
     assert chain == (LOWER.certificate, crossed, OTHER.certificate)
+
+
+@pytest.mark.parametrize('first', [0, 1])
+def test_of_roots_with_one_name_and_key_the_valid_one_counts(first: int) -> None:
+    valid = pki.Authority.root('twin')
+    ended = pki.Authority.root('twin', life=datetime.timedelta(days=1))
+    texts = [valid.certificate.pem, ended.certificate.pem]
+    roots = Roots([texts[first], texts[1 - first]], list, no_files)
+
+    assert roots.complete(leaf(valid), [], now()) == (valid.certificate,)
 
 
 def test_no_root_is_none() -> None:
     roots = Roots([OTHER.certificate.pem, 'junk'], list, no_files)
 
-    assert roots.complete(leaf(), [LOWER.certificate]) is None
+    assert roots.complete(leaf(), [LOWER.certificate], now()) is None
     assert roots.anchors() == ()
 
 

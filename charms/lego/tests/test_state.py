@@ -68,11 +68,20 @@ class TestAccount:
         [place] = tmp_path.rglob('account.json')
         assert 'registration' not in json.loads(place.read_text())
 
-    def test_a_damaged_key_is_told_from_a_good_one(self):
+    @pytest.mark.parametrize('generation', [4, 5])
+    def test_a_damaged_key_is_of_no_use(self, generation: int):
         good = pki.private_key_pem('ecdsa-p256')
         for text in ('', 'junk', good[:-60], good.replace('M', 'N', 1)):
-            assert not dataclasses.replace(ACCOUNT, private_key=text).is_intact()
-        assert dataclasses.replace(ACCOUNT, private_key=good).is_intact()
+            assert dataclasses.replace(ACCOUNT, private_key=text).usable(generation) is None
+
+    def test_lego_4_reads_no_pkcs_8(self):
+        account = dataclasses.replace(ACCOUNT, private_key=pki.private_key_pem('ecdsa-p256'))
+
+        assert account.usable(5) == account
+        old = account.usable(4)
+        assert old is not None
+        assert 'BEGIN EC PRIVATE KEY' in old.private_key
+        assert old.usable(4) == old.usable(5) == old
 
     def test_it_goes_through_a_secret(self):
         assert account.read(ACCOUNT.content(), SERVER, EMAIL) == ACCOUNT
@@ -138,18 +147,22 @@ class TestJournal:
     ):
         journal.keep('csr', one := brought())
 
-        assert journal.find('csr') == journal.find() == [one]
+        assert journal.find('csr') == [one]
+        assert journal.newest() == one
         assert journal.find('other') == []
-        assert Journal(tmp_path / 'orders', 'https://other/dir').find() == []
+        other = Journal(tmp_path / 'orders', 'https://other/dir')
+        assert (other.find('csr'), other.newest()) == ([], None)
+        with_roots = Journal(tmp_path / 'orders', SERVER, 'roots')
+        assert (with_roots.find('csr'), with_roots.newest()) == ([one], None)
 
     def test_several_of_a_request_are_found_newest_first(self, journal: Journal):
         old, new = brought(age=90), brought()
         journal.keep('csr', old)
         journal.keep('csr', new)
-        journal.keep('other', other := brought(age=30))
+        journal.keep('other', brought(age=30))
 
         assert journal.find('csr') == [new, old]
-        assert journal.find() == [new, other, old]
+        assert journal.newest() == new
 
     def test_what_is_dropped_is_gone(self, journal: Journal):
         first, second = brought(), brought('b.example')
@@ -158,7 +171,8 @@ class TestJournal:
 
         journal.drop(serial(first))
 
-        assert journal.find() == [second]
+        assert journal.find('one') == []
+        assert journal.find('two') == [second]
 
     def test_what_is_settled_or_over_or_junk_is_forgotten(
         self, journal: Journal, tmp_path: pathlib.Path
@@ -171,7 +185,7 @@ class TestJournal:
 
         journal.tidy({serial(done)}, now())
 
-        assert journal.find() == [waits]
+        assert journal.find('csr') == [waits]
         assert len(list((tmp_path / 'orders').iterdir())) == 1
 
     def test_what_a_killed_hook_left_is_noted_and_cleared(
@@ -257,6 +271,17 @@ class TestHistory:
             history.note(names, now().replace(microsecond=0) - datetime.timedelta(days=1))
 
         assert history.free_at(names, now()) is None
+
+    def test_another_server_counts_for_itself(self):
+        names = asked('a.example').csr.names
+        private = History(server='https://private/dir')
+        for day in (3, 2, 1):
+            private.note(names, now() - datetime.timedelta(days=day))
+        text = private.dumps(now())
+
+        assert History(text, 'https://private/dir').free_at(names, now()) is not None
+        assert History(text, SERVER).free_at(names, now()) is None
+        assert History(text, SERVER).dumps(now()) == text
 
     def test_older_ones_do_not_count(self):
         names = asked('a.example').csr.names

@@ -1,9 +1,9 @@
 """A plugin of pytest that ends a run with the features that the conformance kit proved.
 
 Load it with `-p tls_provider.testing.matrix`. A feature is what its passed cases say; one failed
-case makes it `FAILED`. `--matrix FILE` compares them with a page, a Markdown table with a column for
-each charm, and fails where they differ; with `--matrix-update` it writes them there. The columns of
-other charms stay as they are: each charm may have a run of its own.
+case makes it `FAILED`. `--matrix FILE` compares them with a page, a Markdown table with a column
+for each charm, and fails where they differ; with `--matrix-update` it writes them there. The
+columns of other charms stay as they are: each charm may have a run of its own.
 """
 
 from __future__ import annotations
