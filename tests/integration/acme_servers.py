@@ -10,7 +10,11 @@ from collections.abc import Generator
 from backends import acme, dns
 
 ZONES = {
-    'example.test': '_acme-challenge.delegated IN CNAME target.acme.test.\n',
+    'example.test': (
+        '_acme-challenge.delegated IN CNAME target.acme.test.\n'
+        # To a zone that nobody serves: always fails.
+        '_acme-challenge.hour-1 IN CNAME target.elsewhere.test.\n'
+    ),
     'acme.test': '',
 }
 

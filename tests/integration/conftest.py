@@ -5,10 +5,12 @@ A suite sees a `juju` command on PATH, whichever engine that belongs to, and pac
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 
 import acme_servers
@@ -168,3 +170,22 @@ def servers(
         pytest.skip('the servers listen on loopback, which the units of a real Juju do not reach')
     with acme_servers.running(tmp_path_factory.mktemp('servers')) as made:
         yield made
+
+
+@pytest.fixture(scope='module')
+def cmdlines() -> Iterator[set[str]]:
+    """What every process of the machine has on its command line, while this module runs."""
+    seen: set[str] = set()
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.05):
+            for path in pathlib.Path('/proc').glob('[0-9]*/cmdline'):
+                with contextlib.suppress(OSError):
+                    seen.add(path.read_bytes().decode(errors='replace'))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    yield seen
+    ended.set()
+    thread.join()

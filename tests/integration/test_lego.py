@@ -8,40 +8,29 @@ import os
 import pathlib
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jubilant
 import pytest
 import verification
 from acme_servers import Servers
+from lego_model import (
+    PROVIDER,
+    ask,
+    asked,
+    certificates,
+    message,
+    roots,
+    secret,
+    variables,
+)
 
 from backends import acme
 
-PROVIDER = 'lego'
 Wait = Callable[[], jubilant.Status]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope='module')
-def cmdlines() -> Iterator[set[str]]:
-    """What every process of the machine has on its command line, while this module runs."""
-    seen: set[str] = set()
-    ended = threading.Event()
-
-    def watch() -> None:
-        while not ended.wait(0.05):
-            for path in pathlib.Path('/proc').glob('[0-9]*/cmdline'):
-                with contextlib.suppress(OSError):
-                    seen.add(path.read_bytes().decode(errors='replace'))
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    yield seen
-    ended.set()
-    thread.join()
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -57,48 +46,6 @@ def deployed(
     juju.integrate('web:certificates', PROVIDER)
     juju.integrate('web:certificate_transfer', f'{PROVIDER}:send-ca-cert')
     idle()
-
-
-def secret(juju: jubilant.Juju, name: str, content: dict[str, str]) -> str:
-    uri = juju.add_secret(name, content)
-    juju.grant_secret(name, PROVIDER)
-    return str(uri)
-
-
-def variables(servers: Servers, **changes: str) -> dict[str, str]:
-    found = {**servers.dns.variables(), **changes}
-    return {name.lower().replace('_', '-'): value for name, value in found.items()}
-
-
-def roots(server: acme.AcmeServer) -> dict[str, str]:
-    return {
-        'server': server.directory,
-        'acme-ca-certificates': server.certificate,
-        'ca-root-certificates': server.root(),
-    }
-
-
-def ask(juju: jubilant.Juju, *names: str) -> None:
-    """Have the requirer ask for one certificate for these names, with a new key."""
-    juju.config(
-        'web',
-        {'num_certificates': 1, 'common_name': names[0], 'sans_dns': ','.join(names)},
-    )
-
-
-def certificates(juju: jubilant.Juju) -> list[dict[str, Any]]:
-    return json.loads(juju.run('web/0', 'get-certificate').results['certificates'])
-
-
-def asked(juju: jubilant.Juju) -> dict[str, Any]:
-    """The request of the requirer, with what it was told."""
-    [request] = json.loads(juju.run('web/0', 'get-requests').results['requests'])
-    return request
-
-
-def message(status: jubilant.Status) -> tuple[str, str]:
-    shown = status.apps[PROVIDER].app_status
-    return shown.current, shown.message
 
 
 def test_what_is_not_configured_is_named_one_after_the_other(
@@ -339,34 +286,6 @@ def test_an_external_account_is_needed_wrong_and_right(
     assert issued['ca-certificate'].strip() == servers.bound.root().strip()
     juju.config(PROVIDER, {**roots(servers.acme), 'eab-secret-id': ''})
     settle()
-
-
-def test_a_name_that_always_fails_is_ordered_four_times_in_an_hour(
-    juju: jubilant.Juju,
-    idle: Wait,
-    settle: Wait,
-    servers: Servers,
-    artifact: Callable[[str], pathlib.Path],
-) -> None:
-    ask(juju, 'good.example.test')
-    settle()
-    before = certificates(juju)
-    orders = servers.acme.orders()
-    name = 'fails.elsewhere.test'
-    config = {'common_name': name, 'sans_dns': name}
-    juju.deploy(artifact('tests/charms/requirer'), 'fails', config=config)
-    juju.integrate('fails:certificates', PROVIDER)
-    juju.model_config({'update-status-hook-interval': '1m'})
-    idle()
-
-    for _ in range(60):
-        juju.cli('advance-clock', '1m')
-        idle()
-
-    assert 2 <= servers.acme.orders() - orders <= 4
-    assert certificates(juju) == before
-    juju.remove_application('fails')
-    idle()
 
 
 def test_no_secret_was_seen_anywhere(

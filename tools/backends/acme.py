@@ -48,6 +48,10 @@ class AcmeServer:
         """How many orders were made so far."""
         return self.log.read_text(encoding='utf-8').count('POST /order-plz')
 
+    def registrations(self) -> int:
+        """How often an account was asked for so far."""
+        return self.log.read_text(encoding='utf-8').count('POST /sign-me-up')
+
     def status(self, serial: str) -> str:
         """`Valid` or `Revoked`, of a certificate by its serial number in hexadecimal digits."""
         return json.loads(self._get(f'/cert-status-by-serial/{serial}'))['Status']

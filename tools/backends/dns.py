@@ -6,6 +6,8 @@ import contextlib
 import dataclasses
 import http.server
 import shutil
+import socket
+import socketserver
 import subprocess
 import threading
 from typing import TYPE_CHECKING
@@ -98,6 +100,69 @@ _ZONE = """$TTL 60
 @ IN NS ns1
 ns1 IN A 127.0.0.1
 """
+
+
+@dataclasses.dataclass(frozen=True)
+class Resolver:
+    """A name server that passes queries on to another one, and falls silent where it is told."""
+
+    address: str
+    """`127.0.0.1:PORT`, UDP only."""
+    _silent: dict[str, threading.Event] = dataclasses.field(
+        default_factory=dict[str, threading.Event], repr=False
+    )
+
+    def silence(self, name: str) -> threading.Event:
+        """Take queries for the proof of a name from now on, and never answer them.
+
+        The event is set when there was one.
+        """
+        return self._silent.setdefault(f'_acme-challenge.{name}', threading.Event())
+
+    def answer(self, name: str) -> None:
+        """Answer again."""
+        self._silent.pop(f'_acme-challenge.{name}', None)
+
+
+@contextlib.contextmanager
+def resolver(name_server: str) -> Generator[Resolver]:
+    """Run one before a name server (`HOST:PORT`)."""
+    host, _, port = name_server.rpartition(':')
+    silent: dict[str, threading.Event] = {}
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            query, own = self.request
+            name, kind = _question(query)
+            if kind == _TXT and (asked := silent.get(name)):
+                asked.set()
+                return
+            with socket.socket(type=socket.SOCK_DGRAM) as other, contextlib.suppress(OSError):
+                other.settimeout(5)
+                other.sendto(query, (host, int(port)))
+                own.sendto(other.recv(65535), self.client_address)
+
+    with socketserver.ThreadingUDPServer(('127.0.0.1', process.free_port()), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={'poll_interval': 0.05})
+        thread.start()
+        try:
+            yield Resolver(f'127.0.0.1:{server.server_address[1]}', silent)
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+_TXT = 16
+
+
+def _question(query: bytes) -> tuple[str, int]:
+    """Name and type that a query asks for (RFC 1035, 4.1.2)."""
+    labels: list[str] = []
+    at = 12
+    while size := query[at]:
+        labels.append(query[at + 1 : at + 1 + size].decode('ascii', errors='replace').lower())
+        at += 1 + size
+    return '.'.join(labels), int.from_bytes(query[at + 1 : at + 3], 'big')
 
 
 @contextlib.contextmanager
