@@ -281,7 +281,7 @@ def test_a_hook_killed_during_an_order_leaves_no_key_on_disk(
     idle()
 
     assert not holding(run.unit, key)
-    assert not trial.alive(run.pid)
+    trial.await_end(run.pid)
     juju.update_secret('dns', variables(servers, patience='1'))
     idle()
 
