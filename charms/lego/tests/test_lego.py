@@ -398,6 +398,19 @@ class TestFailures:
         assert outcome.blocked
         assert outcome.message.startswith('this unit cannot write its files: ')
 
+    def test_without_room_for_the_certificate_no_order_is_begun(
+        self, bed: Bed, account: Account, make: Make, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr('journal.LEAST_FREE', 1 << 62)
+        orders = bed.acme.orders()
+
+        outcome = issue(make(bed.options(), account), asked('room.example.test'))
+
+        assert outcome == Unavailable(
+            'this unit cannot write its files: No space left on device', blocked=True
+        )
+        assert bed.acme.orders() == orders
+
     def test_what_cannot_be_noted_is_published_all_the_same(
         self, bed: Bed, account: Account, make: Make, tmp_path: pathlib.Path
     ):
