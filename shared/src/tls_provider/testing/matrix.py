@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-_ORDER = ('FAILED', 'by option', 'refused', 'served')
+_ORDER = ('FAILED', 'by option', 'refused', 'dropped', 'served')
 """What counts most comes first."""
 UNKNOWN = 'not tested'
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from cryptography import x509 as c509
 
-from tls_provider import x509
+from tls_provider import wire, x509
 from tls_provider.testing import evidence, pki, requirers
 from tls_provider.testing.features import CASES, KEYS, Case, Feature
 from tls_provider.testing.kit.base import Kit, Record
@@ -35,7 +36,7 @@ class IssueMatrix(Kit):
 
         assert world.entry(honest)
         world.assert_settled()
-        lacking = needs & set(self.unsupported)
+        lacking, entry = needs & set(self.unsupported), None
         if lacking:
             assert world.refusal(relation).code in {self.unsupported[one] for one in lacking}
         else:
@@ -46,7 +47,7 @@ class IssueMatrix(Kit):
                 entry, csr_key=key, is_ca=case.is_ca, lints=world.chooses_profile
             )
         for feature in lacking or needs:
-            self.prove(record_property, feature, 'refused' if lacking else 'served')
+            self.prove(record_property, feature, 'refused' if lacking else _how(feature, entry))
 
     @pytest.mark.parametrize('generation', requirers.GENERATIONS)
     def test_every_generation_of_requirers_is_answered(
@@ -135,3 +136,12 @@ class IssueMatrix(Kit):
 
         assert world.entry(relation).csr == csrs[0]
         world.assert_settled()
+
+
+def _how(feature: Feature, entry: wire.Entry | None) -> str:
+    """A subject need not be certified as it was asked for; whether it was is worth knowing."""
+    if feature is not Feature.LITERAL_SUBJECT or entry is None:
+        return 'served'
+    certificate = c509.load_pem_x509_certificate(entry.certificate.encode())
+    request = c509.load_pem_x509_csr(entry.csr.encode())
+    return 'served' if certificate.subject == request.subject else 'dropped'
