@@ -48,6 +48,15 @@ def free_port() -> int:
             lock.close()
 
 
+def wait_for(is_true: Callable[[], bool], problem: str) -> None:
+    """Wait until something is so; raises `Failed` with the problem after `START` seconds."""
+    deadline = time.monotonic() + START
+    while not is_true():
+        if time.monotonic() > deadline:
+            raise Failed(problem)
+        time.sleep(0.02)
+
+
 @contextlib.contextmanager
 def running(
     command: Sequence[str],
