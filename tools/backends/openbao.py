@@ -13,7 +13,6 @@ import json
 import pathlib
 import signal
 import ssl
-import subprocess
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from tls_provider.testing import pki
 from . import process
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Generator, Mapping
 
 _CONFIGURATION = """
@@ -164,7 +164,7 @@ class OpenBao:
 
 @contextlib.contextmanager
 def openbao(folder: pathlib.Path) -> Generator[OpenBao]:
-    """Run a server in an empty folder, unsealed, with no mount and no authentication but root's."""
+    """Run a server in an empty folder: unsealed, without a mount, with root's token alone."""
     port, cluster = process.free_port(), process.free_port()
     authority = pki.Authority.root('OpenBao server')
     now = datetime.datetime.now(datetime.timezone.utc)

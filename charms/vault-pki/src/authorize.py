@@ -1,0 +1,57 @@
+"""What an administrator's token is used for, once: the mount, the policy and an AppRole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from errors import Failure, Kind
+
+if TYPE_CHECKING:
+    from access import Policy
+    from connection import Connection
+    from options import CA
+    from pki import Mount
+
+TOKEN_LIFE = '15m'  # noqa: S105
+"""Of the tokens that the charm logs in for. They are batch tokens, which the server does not
+store; a pass takes two minutes at the most."""
+
+
+def authorize(mount: Mount, policy: Policy, ca: CA, auth_mount: str) -> dict[str, str]:
+    """Set everything up; gives the credentials of the AppRole. Raises `Failure`.
+
+    Args:
+        mount: By a connection with the administrator's token.
+        policy: What the charm may do.
+        ca: What the CA is to be; nothing of it is made here.
+        auth_mount: Where AppRoles are, made if it is not there.
+
+    """
+    connection = mount.connection
+    if policy.manages_mount and not mount.is_there():
+        mount.enable(ca.root_validity)
+    connection.post(f'sys/policies/acl/{policy.name}', {'policy': policy.text})
+    _enable_approle(connection, auth_mount)
+    place = f'auth/{auth_mount}/role/{policy.name}'
+    connection.post(
+        place,
+        {
+            'bind_secret_id': True,
+            'token_policies': [policy.name],
+            'token_no_default_policy': True,
+            'token_type': 'batch',
+            'token_ttl': TOKEN_LIFE,
+            'token_max_ttl': TOKEN_LIFE,
+        },
+    )
+    role_id = str(connection.get(f'{place}/role-id')['role_id'])
+    secret_id = str(connection.post(f'{place}/secret-id', {})['secret_id'])
+    return {'role-id': role_id, 'secret-id': secret_id, 'mount': auth_mount}
+
+
+def _enable_approle(connection: Connection, auth_mount: str) -> None:
+    try:
+        connection.post(f'sys/auth/{auth_mount}', {'type': 'approle'})
+    except Failure as failure:
+        if failure.kind is not Kind.TAKEN:
+            raise

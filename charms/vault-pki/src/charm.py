@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Certificates of a CA whose key is in Vault or OpenBao."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+import ops
+
+import authority
+import desk
+import options
+import role
+from connection import Connection
+from errors import Failure
+from parent import Parent
+from pki import Mount
+from tls_provider import databag, policy
+from tls_provider.actions import NOT_LEADER, Actions
+from tls_provider.issuer import NotReady
+from tls_provider.options import Invalid
+from tls_provider.provider import Provider
+from tls_provider.secrets import AppSecret, Unreadable
+from upkeep import Upkeep
+from vault import Vault
+
+if TYPE_CHECKING:
+    from tls_provider.issuer import Rejected, Request
+    from tls_provider.summary import Result
+
+CREDENTIALS = 'vault-approle-auth-details'
+"""Label of the secret with the AppRole that `authorize` made."""
+STATE = 'authority'
+"""Key of the peer databag."""
+PARENT = 'parent'
+
+
+class VaultPKICharm(ops.CharmBase):
+    """Wires a CA in Vault to the relation."""
+
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        self._upkeep: Upkeep | None = None
+        self._made: dict[str, str] = {}
+        framework.observe(self.on.collect_unit_status, self._on_end_of_dispatch)
+        self._secret = AppSecret(self, CREDENTIALS)
+        self._parent = Parent(self, PARENT, lambda: self._state().asked)
+        self._provider = Provider(
+            self,
+            issuer=self._issuer,
+            rules=(self._judge,),
+            refresh_on=[
+                self.on[PARENT].relation_created,
+                self.on[PARENT].relation_changed,
+                self.on[PARENT].relation_broken,
+            ],
+            remark=self._remark,
+        )
+        self._actions = Actions(self, self._provider, trust_anchors=self._trust_anchors)
+        for name in desk.WORK:
+            framework.observe(getattr(self.on, f'{name}_action'), self._on_work)
+
+    def _issuer(self) -> Vault | NotReady:
+        try:
+            upkeep = self._prepare()
+        except (Invalid, Unreadable) as error:
+            return NotReady(str(error), blocked=True)
+        if isinstance(upkeep, NotReady):
+            return upkeep
+        return upkeep.run() or Vault(upkeep.options, upkeep.mount, upkeep, _now)
+
+    def _prepare(self) -> Upkeep | NotReady:
+        """What works on the server; asks nothing of it. Raises `Invalid`, `Unreadable`."""
+        stored = self._made or self._secret.load() or {}
+        wanted = options.parse(self.config, self._load_secret, stored)
+        if wanted.login is None:
+            message = 'not authorised: run authorize with the token of an administrator'
+            return NotReady(f'{message}, or set credentials-secret-id', blocked=True)
+        state = self._state()
+        self._close()
+        connection = Connection(wanted.server, wanted.login, desk.policy(self.config))
+        self._upkeep = Upkeep(
+            options=wanted,
+            mount=Mount(connection, wanted.mount),
+            state=state,
+            now=_now(),
+            last_expiry=self._provider.last_expiry,
+            ask_parent=self._parent.ask,
+        )
+        return self._upkeep
+
+    def _close(self) -> None:
+        if self._upkeep is not None:
+            self._upkeep.mount.connection.close()
+
+    def _state(self) -> authority.State:
+        if self._upkeep is not None:
+            return self._upkeep.state
+        peers = self.model.get_relation('peers')
+        return authority.loads(peers.data[self.app].get(STATE, '') if peers else '')
+
+    def _load_secret(self, option: str, identifier: str) -> dict[str, str]:
+        try:
+            return self.model.get_secret(id=identifier).get_content(refresh=True)
+        except ops.ModelError:
+            problem = 'the secret is not there, or not granted to'
+            raise Invalid(option, f'{problem} {self.app.name}') from None
+
+    def _judge(self, request: Request) -> Rejected | None:
+        wanted = self._upkeep and self._upkeep.options
+        return policy.judge(request, role.rules(wanted)) if wanted else None
+
+    def _remark(self, _: Result) -> str:
+        return self._upkeep.remark if self._upkeep else ''
+
+    def _on_end_of_dispatch(self, _: ops.CollectStatusEvent) -> None:
+        """Store what has changed in this dispatch."""
+        self._close()
+        if self._upkeep is None or not self.unit.is_leader():
+            return
+        if peers := self.model.get_relation('peers'):
+            databag.write(peers.data[self.app], {STATE: self._upkeep.state.dumps()})
+
+    def _on_work(self, event: ops.ActionEvent) -> None:
+        work = desk.WORK[event.handle.kind.removesuffix('_action')]
+        place = desk.Desk(self.config, self._load_secret, self._prepare)
+        try:
+            if not self.unit.is_leader():
+                raise desk.Failed(NOT_LEADER)
+            done = work(place, event.params)
+        except (Invalid, Unreadable, Failure, desk.Failed) as error:
+            event.fail(str(error))
+            return
+        results = dict(done.results)
+        if done.credentials:
+            self._made = done.credentials
+            self._secret.store(self._made)
+        if 'result' in results:  # something has changed
+            state = self._provider.reconcile()
+            if isinstance(state, NotReady):
+                results['result'] += f' Next: {state.message}.'
+        event.set_results(results)
+
+    def _trust_anchors(self) -> list[str]:
+        if not self.unit.is_leader():
+            raise ValueError(NOT_LEADER)
+        return list(self._state().trust_anchors(int(_now().timestamp())))
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+if __name__ == '__main__':
+    ops.main(VaultPKICharm)

@@ -1,0 +1,184 @@
+"""The CA certificate from a provider above this one, through the library of the requirers.
+
+The library takes a private key for granted, to sign its request and to see whether an answer fits.
+The key of this CA is in Vault and never leaves it: what the library gets in its place is the
+public half, and the request that Vault has signed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+from tls_provider import databag, wire, x509
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import ops
+    from charmlibs.interfaces.tls_certificates import TLSCertificatesRequiresV4
+
+    from authority import Asked
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What has come back for a request so far."""
+
+    message: str = ''
+    """Why there is no certificate, and what to do."""
+    blocked: bool = False
+    """Somebody has to act."""
+    certificate: x509.Certificate | None = None
+    chain: tuple[x509.Certificate, ...] = ()
+    """What came with it."""
+    revoked: bool = False
+
+
+class Parent:
+    """The endpoint towards the parent; for the leader, others have no part in it."""
+
+    def __init__(self, charm: ops.CharmBase, endpoint: str, asked: Callable[[], Asked | None]):
+        """Have the library observe its events, in hooks of models with a parent.
+
+        Args:
+            charm: The charm.
+            endpoint: Requires `tls-certificates`.
+            asked: Gives the request as it stands.
+
+        """
+        self._charm = charm
+        self._endpoint = endpoint
+        self._asked = asked
+        self._library: TLSCertificatesRequiresV4 | None = None
+        if (
+            charm.unit.is_leader()
+            and (relation := self._relation())
+            and not self._problem(relation)
+        ):
+            self._library = _library(charm, endpoint, asked)
+
+    def ask(self, asked: Asked) -> Answer:
+        """Hand over the request, unless that was done, and give what came back."""
+        relation = self._relation()
+        if relation is None:
+            several = len(self._charm.model.relations[self._endpoint]) > 1
+            what = 'several parents: keep one' if several else 'no CA certificate'
+            return Answer(f'{what}; {_NEXT}', blocked=True)
+        app = databag.remote_application(relation)
+        name = app.name if app else 'the parent'
+        if problem := self._problem(relation):
+            return Answer(f'{name} sent what cannot be read: {problem}', blocked=True)
+        own, _ = wire.read_requests('', relation.data[self._charm.app])
+        if not any(_same(one.csr, asked.csr) for one in own):
+            if self._library is None:
+                self._library = _library(self._charm, self._endpoint, self._asked)
+            self._library.sync()
+        answers = wire.read_answers(relation.data[app]) if app else wire.Answers()
+        for entry in answers.entries:
+            if _same(entry.csr, asked.csr):
+                certificate = x509.parse_certificate(entry.certificate)
+                others = [*entry.chain, entry.ca]
+                chain = tuple(x509.parse_certificate(one) for one in others)
+                return Answer('', False, certificate, chain, entry.revoked)
+        for refusal in answers.refusals:
+            if _same(refusal.csr, asked.csr):
+                shown = x509.printable(refusal.message, 110)
+                return Answer(f'{name} refused the CA certificate ({refusal.code}): {shown}', True)
+        return Answer(f'waits for {name} to sign the CA certificate')
+
+    def _relation(self) -> ops.Relation | None:
+        """The one relation; several would break the library."""
+        relations = [one for one in self._charm.model.relations[self._endpoint] if one.active]
+        return relations[0] if len(relations) == 1 else None
+
+    def _problem(self, relation: ops.Relation) -> str:
+        """What is wrong with the parent's databag, on which the library would break."""
+        app = databag.remote_application(relation)
+        if app is None:
+            return ''
+        asked, now = self._asked(), datetime.datetime.now(datetime.timezone.utc)
+        bag = relation.data[app]
+        entries = wire.read_answers(bag).entries
+        if len(entries) != _count(bag.get('certificates', '[]')):
+            return 'not every entry is complete'
+        try:
+            for entry in entries:
+                x509.parse_request(entry.csr)
+                own = x509.parse_certificate(entry.certificate)
+                for text in (entry.ca, *entry.chain):
+                    x509.parse_certificate(text)
+                if own.not_after < now and asked and _same(asked.csr, entry.csr):
+                    return 'the certificate has ended'
+        except x509.Malformed as error:
+            return str(error)
+        return ''
+
+
+def _count(text: str) -> int:
+    """How many entries a list has; of what is no list the library takes none."""
+    try:
+        found: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return 0
+    return len(cast('list[object]', found)) if isinstance(found, list) else 0
+
+
+def _same(one: str, other: str) -> bool:
+    return ''.join(one.split()) == ''.join(other.split())
+
+
+_NEXT = 'integrate parent with a provider, sign what get-ca-csr shows, or set ca-type=root'
+
+
+def _library(
+    charm: ops.CharmBase, endpoint: str, asked: Callable[[], Asked | None]
+) -> TLSCertificatesRequiresV4:
+    from charmlibs.interfaces import tls_certificates as library  # noqa: PLC0415 : as hvac
+    from cryptography import x509 as c509  # noqa: PLC0415
+
+    class PublicHalf(library.PrivateKey):
+        """Of the key in Vault."""
+
+        def __init__(self) -> None:
+            self._private_key: Any = self
+
+        def public_key(self) -> object:
+            """The key that request and certificate must be for."""
+            request = asked()
+            assert request, 'only requests are compared with it'  # noqa: S101
+            return c509.load_pem_x509_csr(request.csr.encode()).public_key()
+
+        def is_valid(self) -> bool:
+            """Vault made it."""
+            return True
+
+    class Request(library.CertificateRequestAttributes):
+        """What Vault has signed, in place of what a private key would sign here."""
+
+        def generate_csr(
+            self, private_key: library.PrivateKey
+        ) -> library.CertificateSigningRequest:
+            """The request of Vault."""
+            del private_key
+            request = asked()
+            assert request, 'there is one where its attributes are'  # noqa: S101
+            return library.CertificateSigningRequest.from_string(request.csr)
+
+    def wanted(_: object) -> list[library.CertificateRequestAttributes]:
+        request = asked()
+        if request is None:
+            return []
+        csr = library.CertificateSigningRequest.from_string(request.csr)
+        return [Request.from_csr(csr, is_ca=True)]
+
+    return library.TLSCertificatesRequiresV4(
+        charm,
+        endpoint,
+        certificate_requests=wanted,
+        mode=library.Mode.APP,
+        private_key=PublicHalf(),
+        renewal_relative_time=1.0,  # the charm renews, with another key, long before
+    )

@@ -1,0 +1,100 @@
+"""What may be certified: the options as roles in Vault, and as rules that are judged before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from tls_provider.issuer import ErrorCode, Rejected
+from tls_provider.x509 import NameKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from options import Options
+    from tls_provider.issuer import Request
+    from tls_provider.policy import Rule
+
+# Key usage is a matter of the role in Vault, and depends on the key (RFC 3279 and RFC 5480): only
+# RSA keys encipher other keys.
+_USAGES: Mapping[str, tuple[str, ...]] = {
+    'rsa': ('DigitalSignature', 'KeyEncipherment'),
+    'ecdsa': ('DigitalSignature',),
+}
+BACK_DATE = 300
+"""Seconds that certificates start in the past, for clocks that are late; short ones less."""
+
+
+def name(options: Options, algorithm: str) -> str:
+    """The role for keys of an algorithm; on a mount of somebody else's there is one for all."""
+    if not options.manages_mount:
+        return options.role
+    return f'{options.role}-{"rsa" if algorithm == "rsa" else "ecdsa"}'
+
+
+def roles(options: Options) -> dict[str, dict[str, object]]:
+    """All values of every role, by name."""
+    life = int(options.validity.total_seconds())
+    common: dict[str, object] = {
+        'allowed_domains': list(options.allowed_domains),
+        'allow_any_name': not options.allowed_domains,
+        'allow_bare_domains': options.bare_domains,
+        'allow_subdomains': options.subdomains,
+        'allow_wildcard_certificates': options.wildcards,
+        'allow_ip_sans': options.ip_sans,
+        'allow_glob_domains': False,
+        'allow_localhost': not options.allowed_domains,
+        'allowed_uri_sans': [],
+        'allowed_other_sans': [],
+        'enforce_hostnames': True,
+        # Names come from the charm, in lower case: Vault refuses others, though DNS does not.
+        'use_csr_sans': False,
+        'use_csr_common_name': False,
+        'cn_validations': ['disabled'],  # the charm's rules judge it, and it is no SAN
+        'require_cn': False,
+        'key_type': 'any',
+        'server_flag': 'server-auth' in options.extended_key_usages,
+        'client_flag': 'client-auth' in options.extended_key_usages,
+        'basic_constraints_valid_for_non_ca': True,
+        'not_before_duration': f'{min(BACK_DATE, life // 10)}s',
+        'ttl': f'{life}s',
+        'max_ttl': f'{life}s',
+        'no_store': False,  # revocation goes by serial number
+        'generate_lease': False,
+        'issuer_ref': 'default',
+    }
+    return {
+        name(options, algorithm): {**common, 'key_usage': list(usage)}
+        for algorithm, usage in _USAGES.items()
+    }
+
+
+def fingerprint(options: Options) -> str:
+    """Changes when the roles, or what else is set on the mount, have to be written again."""
+    values = [roles(options), options.public_address]
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def rules(options: Options) -> tuple[Rule, ...]:
+    """What capabilities cannot express; each says why a request is refused."""
+
+    def bare(request: Request) -> Rejected | None:
+        if options.bare_domains:
+            return None
+        for one in request.csr.names:
+            if one.value in options.allowed_domains:
+                message = f'{one}: only names below an allowed domain are certified, not itself'
+                return Rejected(ErrorCode.DOMAIN_NOT_ALLOWED, message)
+        return None
+
+    return bare, _underscore
+
+
+def _underscore(request: Request) -> Rejected | None:
+    """Vault leaves such names out without a word."""
+    for one in request.csr.names:
+        if one.kind is NameKind.DNS and '_' in one.value:
+            message = f'{one}: Vault certifies no names with underscores'
+            return Rejected(ErrorCode.DOMAIN_NOT_ALLOWED, message)
+    return None

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+from ops import testing
+
+from backends import openbao
+from charm import CREDENTIALS, STATE, VaultPKICharm
+from tls_provider import wire, x509
+from tls_provider.testing import pki
+
+Context = testing.Context[VaultPKICharm]
+Config = dict[str, str | int | float | bool]
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope='session')
+def bao(tmp_path_factory: pytest.TempPathFactory) -> Generator[openbao.OpenBao]:
+    with openbao.openbao(tmp_path_factory.mktemp('bao')) as server:
+        yield server
+
+
+@dataclasses.dataclass
+class Bed:
+    """The charm in Juju's hooks, on a mount of its own of a real server."""
+
+    bao: openbao.OpenBao
+    mount: str
+    context: Context
+    state: testing.State
+
+    def configure(self, **options: str | float) -> None:
+        changed: Config = {name.replace('_', '-'): value for name, value in options.items()}
+        self.state = dataclasses.replace(self.state, config={**self.state.config, **changed})
+        self.run('config_changed')
+
+    def run(self, event: str = 'update_status') -> None:
+        emit: Callable[[], Any] = getattr(self.context.on, event)
+        self.state = self.context.run(emit(), self.state)
+
+    def act(self, name: str, **params: object) -> dict[str, Any]:
+        given = {key.replace('_', '-'): value for key, value in params.items()}
+        self.state = self.context.run(self.context.on.action(name, params=given), self.state)
+        return dict(self.context.action_results or {})
+
+    def authorize(self) -> str:
+        secret = testing.Secret({'token': self.bao.root_token})
+        kept = self.state.secrets
+        self.state = dataclasses.replace(self.state, secrets={*kept, secret})
+        result = self.act('authorize', secret_id=secret.id)['result']
+        left = {one for one in self.state.secrets if one.id != secret.id}
+        self.state = dataclasses.replace(self.state, secrets=left)
+        return result
+
+    def ask(self, *csrs: str, app: str = 'kafka') -> int:
+        """Relate a requirer with these requests, with the event."""
+        relation = testing.Relation(
+            'certificates', remote_app_name=app, remote_units_data={0: bag(*csrs)}
+        )
+        self.state = dataclasses.replace(self.state, relations={*self.state.relations, relation})
+        self.changed(relation.id)
+        return relation.id
+
+    def changed(self, relation_id: int) -> None:
+        relation = self.state.get_relation(relation_id)
+        assert isinstance(relation, testing.Relation)
+        self.state = self.context.run(
+            self.context.on.relation_changed(relation, remote_unit=0), self.state
+        )
+
+    def write(self, relation_id: int, **changes: Any) -> None:
+        """Change a relation, without the event."""
+        old = self.state.get_relation(relation_id)
+        new = dataclasses.replace(old, **changes)
+        others = {one for one in self.state.relations if one.id != relation_id}
+        self.state = dataclasses.replace(self.state, relations={*others, new})
+
+    def answers(self, relation_id: int) -> wire.Answers:
+        return wire.read_answers(self.state.get_relation(relation_id).local_app_data)
+
+    def entry(self, relation_id: int) -> wire.Entry:
+        answers = self.answers(relation_id)
+        assert answers.refusals == ()
+        [entry] = answers.entries
+        return entry
+
+    def refusal(self, relation_id: int) -> wire.Refusal:
+        answers = self.answers(relation_id)
+        assert answers.entries == ()
+        [refusal] = answers.refusals
+        return refusal
+
+    @property
+    def status(self) -> tuple[str, str]:
+        return self.state.unit_status.name, self.state.unit_status.message
+
+    @property
+    def authority(self) -> dict[str, Any]:
+        [peers] = self.state.get_relations('peers')
+        assert isinstance(peers, testing.PeerRelation)
+        return json.loads(peers.local_app_data[STATE])
+
+    def credentials(self) -> dict[str, str]:
+        [secret] = [one for one in self.state.secrets if one.label == CREDENTIALS]
+        return dict(secret.latest_content or secret.tracked_content)
+
+    def replace_state(self, **changes: object) -> None:
+        """Change what the charm remembers of its CA."""
+        [peers] = self.state.get_relations('peers')
+        assert isinstance(peers, testing.PeerRelation)
+        text = json.dumps({**self.authority, **changes})
+        self.write(peers.id, local_app_data={**peers.local_app_data, STATE: text})
+
+
+def bag(*csrs: str, is_ca: bool = False) -> dict[str, str]:
+    requests = [{'certificate_signing_request': csr, 'ca': is_ca} for csr in csrs]
+    return {'certificate_signing_requests': json.dumps(requests)}
+
+
+@pytest.fixture
+def bed(bao: openbao.OpenBao) -> Bed:
+    """Not authorised yet, and without a parent."""
+    mount = f'pki-{next(_NUMBERS)}'
+    config: Config = {
+        'vault-address': bao.address,
+        'vault-ca-certificates': bao.certificate,
+        'mount': mount,
+    }
+    state = testing.State(leader=True, config=config, relations={testing.PeerRelation('peers')})
+    return Bed(bao, mount, testing.Context(VaultPKICharm), state)
+
+
+@pytest.fixture
+def rooted(bed: Bed) -> Bed:
+    """Authorised, with a root in Vault."""
+    bed.configure(ca_type='root')
+    bed.authorize()
+    return bed
+
+
+def chain(entry: wire.Entry) -> list[x509.Certificate]:
+    return [x509.parse_certificate(one) for one in entry.chain]
+
+
+CSR = pki.request('www.example.test', key='ecdsa-p256')

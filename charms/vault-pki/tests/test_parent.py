@@ -1,0 +1,263 @@
+"""A CA certificate from above: over the relation by the requirers' library, or by people."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import datetime
+import json
+
+import pytest
+from conftest import CSR, Bed, chain
+from ops import testing
+
+from tls_provider import x509
+from tls_provider.testing import pki
+
+ROOT = pki.Authority.root('the parent')
+
+
+def now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def relate(bed: Bed) -> int:
+    relation = testing.Relation('parent', remote_app_name='above')
+    relations = {*bed.state.relations, relation}
+    bed.state = dataclasses.replace(bed.state, relations=relations)
+    bed.state = bed.context.run(bed.context.on.relation_created(relation), bed.state)
+    return relation.id
+
+
+def asked(bed: Bed, relation_id: int) -> list[str]:
+    bag = bed.state.get_relation(relation_id).local_app_data
+    found = json.loads(bag.get('certificate_signing_requests', '[]'))
+    assert all(one['ca'] is True for one in found)
+    return [one['certificate_signing_request'] for one in found]
+
+
+def sign(csr: str, root: pki.Authority = ROOT, days: float = 365) -> x509.Certificate:
+    return root.sign(
+        x509.parse_request(csr),
+        is_ca=True,
+        start=now() - datetime.timedelta(minutes=5),
+        life=datetime.timedelta(days=days),
+    )
+
+
+def answer(bed: Bed, relation_id: int, csr: str, certificate: x509.Certificate, root: str) -> None:
+    entry = {
+        'certificate_signing_request': csr,
+        'certificate': certificate.pem,
+        'ca': root,
+        'chain': [certificate.pem, root],
+        'revoked': False,
+    }
+    bed.write(relation_id, remote_app_data={'certificates': json.dumps([entry])})
+    relation = bed.state.get_relation(relation_id)
+    assert isinstance(relation, testing.Relation)
+    bed.state = bed.context.run(bed.context.on.relation_changed(relation), bed.state)
+
+
+def test_the_parent_signs_a_key_that_is_in_vault(bed: Bed):
+    requirer = bed.ask(CSR)
+    bed.authorize()
+    assert bed.status[0] == 'blocked'
+    assert bed.status[1].startswith('no CA certificate; integrate parent with a provider')
+    parent = relate(bed)
+    assert bed.status == ('waiting', 'waits for above to sign the CA certificate')
+    [csr] = asked(bed, parent)
+
+    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+
+    leaf, intermediate, root = chain(bed.entry(requirer))
+    assert root.fingerprint == ROOT.certificate.fingerprint
+    assert x509.signed_by(leaf, intermediate)
+    assert x509.signed_by(intermediate, root)
+    assert bed.status[1].startswith('1/1 issued; first expiry ')
+    assert asked(bed, parent) == [csr]
+    labels = [secret.label or '' for secret in bed.state.secrets]
+    assert not [label for label in labels if 'private-key' in label]
+    keys = bed.bao.call('LIST', f'{bed.mount}/keys')['data']['key_info']
+    assert [info['key_name'] for info in keys.values()] == ['charm-ecdsa-p256-1']
+
+
+@pytest.mark.parametrize('algorithm', ['ecdsa-p384', 'rsa-2048'])
+def test_keys_of_other_kinds(bed: Bed, algorithm: str):
+    bed.configure(
+        ca_key_algorithm=algorithm,
+        ca_common_name='Issuing CA',
+        ca_organization='Example',
+        ca_organizational_unit='Security',
+        ca_country_name='de',
+        ca_state_or_province_name='Bavaria',
+        ca_locality_name='Munich',
+    )
+    parent = relate(bed)
+    bed.authorize()
+    [csr] = asked(bed, parent)
+
+    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    leaf, intermediate, _ = chain(bed.entry(bed.ask(CSR)))
+
+    assert x509.parse_request(csr).key.algorithm == algorithm.removesuffix('-2048').replace(
+        'ecdsa-p384', 'ecdsa-p384'
+    )
+    assert leaf.issuer == intermediate.subject
+    for part in ('CN=Issuing CA', 'O=Example', 'OU=Security', 'C=DE', 'ST=Bavaria', 'L=Munich'):
+        assert part in intermediate.subject
+
+
+def test_a_parent_that_refuses_is_named_with_its_reason(bed: Bed):
+    bed.authorize()
+    parent = relate(bed)
+    [csr] = asked(bed, parent)
+    error = {'code': 999, 'name': 'other', 'message': 'CA certificates are not allowed'}
+
+    bed.write(
+        parent, remote_app_data={'request_errors': json.dumps([{'csr': csr, 'error': error}])}
+    )
+    relation = bed.state.get_relation(parent)
+    bed.state = bed.context.run(bed.context.on.relation_changed(relation), bed.state)
+
+    assert bed.status == (
+        'blocked',
+        'above refused the CA certificate (999): CA certificates are not allowed',
+    )
+    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    assert bed.status[0] == 'active'
+
+
+JUNK = [
+    'junk',
+    '{}',
+    '[]',
+    '[[[[',
+    json.dumps([{'certificate': 'x'}]),
+    json.dumps([{'certificate': '', 'ca': '', 'chain': [], 'certificate_signing_request': ''}]),
+    json.dumps(
+        [
+            {
+                'certificate': ROOT.certificate.pem,
+                'ca': 'no PEM',
+                'chain': None,
+                'certificate_signing_request': CSR,
+            }
+        ]
+    ),
+]
+
+
+@pytest.mark.parametrize('text', JUNK)
+@pytest.mark.parametrize('key', ['certificates', 'request_errors'])
+def test_junk_from_a_parent_breaks_nothing(bed: Bed, text: str, key: str):
+    bed.authorize()
+    parent = relate(bed)
+    [csr] = asked(bed, parent)
+
+    bed.write(parent, remote_app_data={key: text})
+    relation = bed.state.get_relation(parent)
+    bed.state = bed.context.run(bed.context.on.relation_changed(relation), bed.state)
+
+    assert bed.status[0] in {'waiting', 'blocked'}
+    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    assert bed.status[0] == 'active'
+
+
+def test_certificates_that_cannot_be_a_ca_are_not_taken(bed: Bed):
+    bed.authorize()
+    parent = relate(bed)
+    [csr] = asked(bed, parent)
+    other = pki.Authority.root('another')
+    request = x509.parse_request(csr)
+    start = now() - datetime.timedelta(minutes=5)
+    wrong = [
+        (ROOT.sign(request, start=start), 'is no certificate of a CA'),
+        (sign(pki.request(common_name='x', key='p256/other')), 'for another key than the request'),
+        (other.sign(request, is_ca=True, start=start), 'whose certificate is missing'),
+    ]
+    for certificate, complaint in wrong:
+        answer(bed, parent, csr, certificate, ROOT.certificate.pem)
+        assert bed.status[0] == 'blocked'
+        assert complaint in bed.status[1]
+        assert not bed.authority['current']
+
+
+def test_people_sign_what_an_action_shows(bed: Bed):
+    requirer = bed.ask(CSR)
+    bed.authorize()
+    csr = bed.act('get-ca-csr')['csr']
+    assert bed.act('get-ca-csr')['csr'] == csr
+    signed = sign(csr)
+
+    result = bed.act(
+        'provide-ca-certificate',
+        certificate=base64.b64encode(signed.pem.encode()).decode(),
+        ca_certificate=ROOT.certificate.pem,
+    )['result']
+
+    assert result.startswith('The CA certificate is in force until ')
+    assert len(bed.entry(requirer).chain) == 3
+    assert bed.act('get-ca-certificate')['ca-certificate'].strip() == ROOT.certificate.pem.strip()
+
+
+@pytest.mark.parametrize(
+    ('params', 'complaint'),
+    [
+        ({'certificate': 'junk'}, 'parameter certificate: is no certificate in PEM, or base64'),
+        ({'certificate': ' '}, 'parameter certificate: holds nothing'),
+        ({'certificate': ROOT.certificate.pem}, 'the CA certificate is for another key than'),
+    ],
+)
+def test_what_an_action_cannot_take_is_said(bed: Bed, params: dict[str, str], complaint: str):
+    bed.authorize()
+    bed.act('get-ca-csr')
+
+    with pytest.raises(testing.ActionFailed) as raised:
+        bed.act('provide-ca-certificate', **params)
+
+    assert raised.value.message.startswith(complaint)
+
+
+def test_a_parent_with_a_new_root_is_followed_with_the_same_key(bed: Bed):
+    parent = relate(bed)
+    bed.authorize()
+    [csr] = asked(bed, parent)
+    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    requirer = bed.ask(CSR)
+    other = pki.Authority.root('the parent after rotation')
+
+    answer(bed, parent, csr, sign(csr, other), other.certificate.pem)
+
+    assert chain(bed.entry(requirer))[-1].fingerprint == other.certificate.fingerprint
+    trusted = bed.act('get-ca-certificate')['trusted']
+    assert trusted.count('BEGIN') == 2
+    assert asked(bed, parent) == [csr]
+    bed.run()
+    assert bed.status[0] == 'active'
+
+
+def test_a_revoked_ca_gets_another_key(bed: Bed):
+    parent = relate(bed)
+    bed.authorize()
+    [csr] = asked(bed, parent)
+    signed = sign(csr)
+    answer(bed, parent, csr, signed, ROOT.certificate.pem)
+    requirer = bed.ask(CSR)
+    before = bed.entry(requirer)
+    entry = {
+        'certificate_signing_request': csr,
+        'certificate': signed.pem,
+        'ca': ROOT.certificate.pem,
+        'chain': [signed.pem, ROOT.certificate.pem],
+        'revoked': True,
+    }
+    bed.write(parent, remote_app_data={'certificates': json.dumps([entry])})
+
+    bed.run()
+
+    [second] = asked(bed, parent)
+    assert second != csr
+    assert bed.entry(requirer) == before
+    answer(bed, parent, second, sign(second), ROOT.certificate.pem)
+    assert bed.entry(requirer).chain[1] != before.chain[1]
