@@ -96,7 +96,7 @@ class State:
     retired: tuple[Retired, ...] = ()
     """Newest first."""
     applied: str = ''
-    """What was set on the mount last, as `role.fingerprint`."""
+    """Names what was set on the mount last, and who did it."""
     checked_at: int = 0
     """When the mount was looked at last."""
     renew_token_at: int = 0

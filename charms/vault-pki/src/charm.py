@@ -12,10 +12,8 @@ import authority
 import desk
 import options
 import role
-from connection import Connection
 from errors import Failure
 from parent import Parent
-from pki import Mount
 from tls_provider import databag, policy
 from tls_provider.actions import NOT_LEADER, Actions
 from tls_provider.issuer import NotReady
@@ -45,16 +43,13 @@ class VaultPKICharm(ops.CharmBase):
         self._made: dict[str, str] = {}
         framework.observe(self.on.collect_unit_status, self._on_end_of_dispatch)
         self._secret = AppSecret(self, CREDENTIALS)
+        parent = self.on[PARENT]
         self._parent = Parent(self, PARENT, lambda: self._state().asked)
         self._provider = Provider(
             self,
             issuer=self._issuer,
             rules=(self._judge,),
-            refresh_on=[
-                self.on[PARENT].relation_created,
-                self.on[PARENT].relation_changed,
-                self.on[PARENT].relation_broken,
-            ],
+            refresh_on=(parent.relation_created, parent.relation_changed, parent.relation_broken),
             remark=self._remark,
         )
         self._actions = Actions(self, self._provider, trust_anchors=self._trust_anchors)
@@ -64,25 +59,24 @@ class VaultPKICharm(ops.CharmBase):
     def _issuer(self) -> Vault | NotReady:
         try:
             upkeep = self._prepare()
-        except (Invalid, Unreadable) as error:
+        except (Invalid, Unreadable, desk.Failed) as error:
             return NotReady(str(error), blocked=True)
-        if isinstance(upkeep, NotReady):
-            return upkeep
         return upkeep.run() or Vault(upkeep.options, upkeep.mount, upkeep, _now)
 
-    def _prepare(self) -> Upkeep | NotReady:
-        """What works on the server; asks nothing of it. Raises `Invalid`, `Unreadable`."""
+    def _prepare(self) -> Upkeep:
+        """What works on the server; asks nothing of it.
+
+        Raises `Invalid`, `Unreadable` or `desk.Failed`.
+        """
         stored = self._made or self._secret.load() or {}
         wanted = options.parse(self.config, self._load_secret, stored)
         if wanted.login is None:
-            message = 'not authorised: run authorize with the token of an administrator'
-            return NotReady(f'{message}, or set credentials-secret-id', blocked=True)
+            raise desk.Failed(desk.NOT_AUTHORISED)
         state = self._state()
         self._close()
-        connection = Connection(wanted.server, wanted.login, desk.policy(self.config))
         self._upkeep = Upkeep(
             options=wanted,
-            mount=Mount(connection, wanted.mount),
+            mount=desk.mount(wanted, wanted.login),
             state=state,
             now=_now(),
             last_expiry=self._provider.last_expiry,
@@ -114,11 +108,13 @@ class VaultPKICharm(ops.CharmBase):
     def _remark(self, _: Result) -> str:
         return self._upkeep.remark if self._upkeep else ''
 
-    def _on_end_of_dispatch(self, _: ops.CollectStatusEvent) -> None:
+    def _on_end_of_dispatch(self, event: ops.CollectStatusEvent) -> None:
         """Store what has changed in this dispatch."""
         self._close()
         if self._upkeep is None or not self.unit.is_leader():
             return
+        if self._upkeep.trouble:
+            event.add_status(ops.BlockedStatus(self._upkeep.trouble))
         if peers := self.model.get_relation('peers'):
             databag.write(peers.data[self.app], {STATE: self._upkeep.state.dumps()})
 

@@ -44,7 +44,6 @@ class Connection:
     policy: access.Policy
     """What the charm may do, to say what is missing where it may not."""
     environ: Mapping[str, str] = dataclasses.field(default_factory=lambda: os.environ)
-    read_timeout: float = READ
     deadline: float | None = None
     """On the monotonic clock: no answer is waited for after it."""
     token_life: int | None = None
@@ -127,8 +126,8 @@ class Connection:
 
     def _patience(self) -> float:
         if self.deadline is None:
-            return self.read_timeout
-        return max(1.0, min(self.read_timeout, self.deadline - time.monotonic()))
+            return READ
+        return max(1.0, min(READ, self.deadline - time.monotonic()))
 
     def _failure(self, error: Exception, path: str) -> Failure:
         return errors.classify(
@@ -154,34 +153,31 @@ class Connection:
             namespace=self.server.namespace or None,
             allow_redirects=False,  # the token would go with them
         )
-        values, mount = self.login.values, self.login.mount
-        try:
-            match self.login.method:
-                case 'approle':
-                    client.auth.approle.login(
-                        values['role-id'], values['secret-id'], mount_point=mount
-                    )
-                case 'jwt':
-                    client.auth.jwt.jwt_login(self.login.role, values['jwt'], path=mount)
-                case 'kubernetes':
-                    client.auth.kubernetes.login(self.login.role, values['jwt'], mount_point=mount)
-                case _:
-                    client.token = values['token']
-        except (KeyError, TypeError):  # no answer to a login
-            message = f'{self.server.host} does not answer as Vault does'
-            raise Failure(Kind.WRONG, message) from None
-        except Exception as error:
-            failure = self._failure(error, f'auth/{mount}/login')
-            if failure.passes or 'certificate' in failure.message:
-                raise failure from None
-            message = (
-                f'not authorised: {self.server.host} refuses the login by {self.login.method}'
-            )
-            raise Failure(
-                Kind.WRONG, f'{message} ({failure.reason}); see action authorize', failure.reason
-            ) from None
+        if self.login.method == 'token':
+            client.token = self.login.values['token']
+        else:
+            client.token = self._token(client)
         self._client = client
         return client
+
+    def _token(self, client: Any) -> str:
+        values, method = self.login.values, self.login.method
+        if method == 'approle':
+            body = {'role_id': values['role-id'], 'secret_id': values['secret-id']}
+        else:
+            body = {'role': self.login.role, 'jwt': values['jwt']}
+        try:
+            answer = self._send(client, 'post', f'auth/{self.login.mount}/login', body)
+            return str(answer['auth']['client_token'])
+        except (KeyError, TypeError):
+            message = f'{self.server.host} does not answer as Vault does'
+            raise Failure(Kind.WRONG, message) from None
+        except Failure as failure:
+            if failure.passes or not failure.reason:
+                raise
+            message = f'not authorised: {self.server.host} refuses the login by {method}'
+            message = f'{message} ({failure.reason}); see action authorize'
+            raise Failure(Kind.WRONG, message, failure.reason) from None
 
     def renew_token(self) -> int:
         """Renew the operator's token; gives the seconds it has left, 0: for ever.

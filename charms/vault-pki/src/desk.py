@@ -15,7 +15,6 @@ from connection import Connection
 from credentials import Login
 from pki import Mount
 from tls_provider import x509
-from tls_provider.issuer import NotReady
 from tls_provider.options import Invalid
 
 if TYPE_CHECKING:
@@ -24,8 +23,20 @@ if TYPE_CHECKING:
     from upkeep import Upkeep
 
 
+NOT_AUTHORISED = (
+    'not authorised: run authorize with the token of an administrator, '
+    'or set credentials-secret-id'
+)
+
+
 class Failed(Exception):
     """An action cannot be carried out; the message says why and what to do."""
+
+
+def mount(wanted: options.Options, login: Login) -> Mount:
+    """The mount of the options, by a connection that is not open yet."""
+    allowed = access.Policy(wanted.mount, wanted.role, wanted.manages_mount)
+    return Mount(Connection(wanted.server, login, allowed), wanted.mount)
 
 
 def policy(config: Mapping[str, object]) -> access.Policy:
@@ -42,14 +53,12 @@ class Desk:
     config: Mapping[str, object]
     load: Callable[[str, str], Mapping[str, str]]
     """Gives an operator's secret by the option or parameter that names it, and its identifier."""
-    prepare: Callable[[], Upkeep | NotReady]
-    """Gives what works on the server; raises `Invalid`."""
+    prepare: Callable[[], Upkeep]
+    """Gives what works on the server; raises `Invalid` or `Failed`."""
 
     def upkeep(self) -> Upkeep:
         """What keeps an intermediate CA; raises `Failed` where there is none to keep."""
         upkeep = self.prepare()
-        if isinstance(upkeep, NotReady):
-            raise Failed(upkeep.message)
         if not upkeep.options.manages_mount:
             raise Failed(
                 'option manage-mount: is false; whoever keeps the mount has its CA signed'
@@ -79,21 +88,19 @@ def authorize(desk: Desk, params: Mapping[str, Any]) -> Done:
         raise Failed('option auth-method: authorize makes an AppRole; set it to approle first')
     if options.options.text(config, credentials.OPTION):
         raise Failed(f'option {credentials.OPTION}: is set and would be used instead; unset it')
-    server, allowed = options.server(config), policy(config)
     wanted = options.parse(config, desk.load, {})
     identifier = str(params['secret-id']).strip()
     try:
         token = credentials.values(desk.load('secret-id', identifier), ('token',))
     except Invalid as error:
-        raise Failed(str(error).replace(f'option {credentials.OPTION}', 'option secret-id')
-                     .replace('option', 'parameter', 1)) from None  # fmt: skip
-    connection = Connection(server, Login('token', 'token', '', token), allowed)
+        message = str(error).replace(f'option {credentials.OPTION}', 'option secret-id')
+        raise Failed(message.replace('option', 'parameter', 1)) from None
+    place = mount(wanted, Login('token', 'token', '', token))
     auth_mount = options.options.text(config, 'auth-mount', 'approle').strip('/')
     try:
-        mount = Mount(connection, allowed.mount)
-        made = setting_up.authorize(mount, allowed, wanted.ca, auth_mount)
+        made = setting_up.authorize(place, policy(config), wanted.ca, auth_mount)
     finally:
-        connection.close()
+        place.connection.close()
     return Done({'result': 'Charm authorized successfully. You may now remove the secret.'}, made)
 
 

@@ -69,6 +69,7 @@ _DOMAIN = ErrorCode.DOMAIN_NOT_ALLOWED
 # What the text of an answer holds, what that is, the code for the requirer, and what to say of it.
 # The first that fits counts. Of the message, {mount} and {role} are replaced.
 _TEXTS: tuple[tuple[str, Kind, ErrorCode, str], ...] = (
+    ('performing token check', Kind.TOKEN, _ANY, 'the token is not valid'),
     ('no handler for route', Kind.NO_MOUNT, _ANY, 'there is no mount {mount}'),
     ('No secret engine mount at', Kind.NO_MOUNT, _ANY, 'there is no mount {mount}'),
     (

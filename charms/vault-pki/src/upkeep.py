@@ -50,6 +50,8 @@ class Upkeep:
     """Hands a request to the parent, if there is one, and gives what came back so far."""
     remark: str = ''
     """What the operator should know though requests are served."""
+    trouble: str = ''
+    """What the operator has to mend though requests are served."""
 
     @property
     def second(self) -> int:
@@ -72,13 +74,16 @@ class Upkeep:
         except Failure as failure:
             if self.state.current is None:
                 return NotReady(failure.message, blocked=not failure.passes)
-            self.remark = failure.message
+            if failure.passes:
+                self.remark = failure.message
+            else:
+                self.trouble = failure.message
         current = self.state.current
         if current is None:
             return NotReady(self.remark or 'there is no CA yet', blocked=True)
         if current.not_after <= self.second:
             ended = f'the CA certificate ended at {_day(current.not_after)}'
-            return NotReady(f'{ended}; {self.remark or NO_PARENT}', blocked=True)
+            return NotReady(f'{ended}; {self.trouble or self.remark or NO_PARENT}', blocked=True)
         return None
 
     def check(self) -> None:
@@ -95,7 +100,7 @@ class Upkeep:
         else:
             self._follow()
         self.state = dataclasses.replace(
-            self.state, applied=role.fingerprint(self.options), checked_at=self.second
+            self.state, applied=self._wanted(), checked_at=self.second
         )
 
     def mend(self) -> None:
@@ -245,7 +250,12 @@ class Upkeep:
         state = self.state
         every = CHECK if self.options.manages_mount else CHECK_OTHERS
         aged = not state.checked_at <= self.second < state.checked_at + every
-        return aged or state.applied != role.fingerprint(self.options)
+        return aged or state.applied != self._wanted()
+
+    def _wanted(self) -> str:
+        """Changes with what is set on the mount, and with who sets it."""
+        login = self.options.login
+        return f'{role.fingerprint(self.options)} {login.fingerprint if login else ""}'
 
     def _is_renewal_due(self) -> bool:
         current, asked = self.state.current, self.state.asked

@@ -107,6 +107,8 @@ class Vault:
             if failure.kind in {Kind.UNKNOWN_CERTIFICATE, Kind.NO_MOUNT}:
                 logger.warning('Vault does not know the certificate %x', certificate.serial)
                 return None
+            if not failure.passes:
+                self.upkeep.trouble = failure.message
             return Unavailable(failure.message, failure.reason)
         return None
 

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import itertools
 import json
+import pathlib
+import subprocess
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from ops import testing
 
 from backends import openbao
 from charm import CREDENTIALS, STATE, VaultPKICharm
-from tls_provider import wire, x509
+from tls_provider import ledger, wire, x509
 from tls_provider.testing import pki
 
 Context = testing.Context[VaultPKICharm]
@@ -109,12 +112,46 @@ class Bed:
         [secret] = [one for one in self.state.secrets if one.label == CREDENTIALS]
         return dict(secret.latest_content or secret.tracked_content)
 
+    def later(self) -> None:
+        """Let the time be over that failed requests and revocations wait."""
+        [peers] = self.state.get_relations('peers')
+        assert isinstance(peers, testing.PeerRelation)
+        book = ledger.loads(peers.local_app_data['ledger'])
+        records = {key: _due(one) for key, one in book.records.items()}
+        book = dataclasses.replace(
+            book, records=records, to_revoke=tuple(map(_due, book.to_revoke))
+        )
+        bag = {**peers.local_app_data, 'ledger': ledger.dumps(book)}
+        self.write(peers.id, local_app_data=bag)
+
     def replace_state(self, **changes: object) -> None:
         """Change what the charm remembers of its CA."""
         [peers] = self.state.get_relations('peers')
         assert isinstance(peers, testing.PeerRelation)
         text = json.dumps({**self.authority, **changes})
         self.write(peers.id, local_app_data={**peers.local_app_data, STATE: text})
+
+
+_Waits = TypeVar('_Waits', ledger.Record, ledger.Revocation)
+
+
+def _due(one: _Waits) -> _Waits:
+    return one if one.retry_at == ledger.NEVER else dataclasses.replace(one, retry_at=0)
+
+
+def openssl(*arguments: str, text: str) -> str:
+    done = subprocess.run(
+        ['openssl', *arguments], input=text, capture_output=True, text=True, check=False
+    )
+    return done.stdout + done.stderr
+
+
+def verified(bed: Bed, certificate: str, folder: pathlib.Path) -> str:
+    """What openssl says of a leaf of a root, revocation checked."""
+    crl = bed.bao.get(f'{bed.mount}/crl/pem').decode()
+    bundle = folder / 'bundle.pem'
+    bundle.write_text('\n'.join([*bed.authority['current']['chain'], crl]), encoding='ascii')
+    return openssl('verify', '-crl_check', '-CAfile', str(bundle), text=certificate)
 
 
 def bag(*csrs: str, is_ca: bool = False) -> dict[str, str]:
@@ -145,6 +182,21 @@ def rooted(bed: Bed) -> Bed:
 
 def chain(entry: wire.Entry) -> list[x509.Certificate]:
     return [x509.parse_certificate(one) for one in entry.chain]
+
+
+ROOT = pki.Authority.root('the parent')
+
+
+def now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def sign(
+    csr: str, root: pki.Authority = ROOT, life: datetime.timedelta = datetime.timedelta(days=365)
+) -> x509.Certificate:
+    """A CA certificate that starts five minutes ago."""
+    start = now() - datetime.timedelta(minutes=5)
+    return root.sign(x509.parse_request(csr), is_ca=True, start=start, life=life)
 
 
 CSR = pki.request('www.example.test', key='ecdsa-p256')

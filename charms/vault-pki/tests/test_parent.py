@@ -8,17 +8,11 @@ import datetime
 import json
 
 import pytest
-from conftest import CSR, Bed, chain
+from conftest import CSR, ROOT, Bed, chain, now, sign
 from ops import testing
 
 from tls_provider import x509
 from tls_provider.testing import pki
-
-ROOT = pki.Authority.root('the parent')
-
-
-def now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.timezone.utc)
 
 
 def relate(bed: Bed) -> int:
@@ -34,15 +28,6 @@ def asked(bed: Bed, relation_id: int) -> list[str]:
     found = json.loads(bag.get('certificate_signing_requests', '[]'))
     assert all(one['ca'] is True for one in found)
     return [one['certificate_signing_request'] for one in found]
-
-
-def sign(csr: str, root: pki.Authority = ROOT, days: float = 365) -> x509.Certificate:
-    return root.sign(
-        x509.parse_request(csr),
-        is_ca=True,
-        start=now() - datetime.timedelta(minutes=5),
-        life=datetime.timedelta(days=days),
-    )
 
 
 def answer(bed: Bed, relation_id: int, csr: str, certificate: x509.Certificate, root: str) -> None:

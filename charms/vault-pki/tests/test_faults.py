@@ -1,0 +1,220 @@
+"""What can fail on a real server: the status says it, nothing is lost, and it mends itself."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Generator
+
+import pytest
+from conftest import CSR, Bed
+from ops import testing
+
+import connection
+from tls_provider.testing import pki
+
+SECOND = pki.request('second.example.test')
+
+
+@contextlib.contextmanager
+def sealed(bed: Bed) -> Generator[None]:
+    bed.bao.seal()
+    try:
+        yield
+    finally:
+        bed.bao.unseal()
+
+
+@contextlib.contextmanager
+def killed(bed: Bed) -> Generator[None]:
+    bed.bao.stop()
+    try:
+        yield
+    finally:
+        bed.bao.start()
+        bed.bao.unseal()
+
+
+@contextlib.contextmanager
+def paused(bed: Bed) -> Generator[None]:
+    bed.bao.pause()
+    try:
+        yield
+    finally:
+        bed.bao.resume()
+
+
+Fault = tuple[Callable[[Bed], contextlib.AbstractContextManager[None]], str]
+FAULTS: dict[str, Fault] = {
+    'sealed': (sealed, 'is sealed; unseal it'),
+    'killed': (killed, 'is not reached'),
+    'paused': (paused, 'does not answer in time'),
+}
+
+
+@pytest.fixture(params=FAULTS)
+def fault(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Fault:
+    monkeypatch.setattr(connection, 'READ', 2)  # else a server that hangs takes half a minute
+    return FAULTS[request.param]
+
+
+def test_a_server_out_of_reach_is_told_and_used_again(rooted: Bed, fault: Fault):
+    begin, complaint = fault
+    relation = rooted.ask(CSR)
+    before = rooted.entry(relation)
+    with begin(rooted):
+        started = time.monotonic()
+        second = rooted.ask(SECOND, pki.request('third.example.test'), app='other')
+        taken = time.monotonic() - started
+        assert rooted.status[0] == 'active'
+        assert complaint in rooted.status[1]
+        assert rooted.entry(relation) == before
+        answers = rooted.answers(second)
+        assert [refusal.code for refusal in answers.refusals] == [201, 201]
+        assert taken < 20, 'each request waited for itself'
+    rooted.later()
+
+    rooted.run()
+
+    assert len(rooted.answers(second).entries) == 2
+    assert rooted.entry(relation) == before
+    assert rooted.status[1].startswith('3/3 issued; first expiry')
+
+
+def test_a_server_out_of_reach_from_the_first_waits(rooted: Bed, fault: Fault):
+    begin, complaint = fault
+    rooted.replace_state(current=None, checked_at=0)
+    with begin(rooted):
+        rooted.run()
+        assert rooted.status[0] == 'waiting'
+        assert rooted.status[1].endswith(complaint)
+
+    rooted.run()
+
+    assert rooted.status == ('active', '')
+
+
+def test_a_sealed_server_cannot_be_set_up(bed: Bed):
+    with sealed(bed), pytest.raises(testing.ActionFailed, match='is sealed; unseal it'):
+        bed.authorize()
+
+
+def test_a_slow_server_is_waited_for(rooted: Bed):
+    rooted.bao.pause()
+    threading.Timer(2, rooted.bao.resume).start()
+
+    relation = rooted.ask(CSR)
+
+    assert rooted.entry(relation)
+
+
+def test_a_restart_between_hooks_changes_nothing(rooted: Bed):
+    relation = rooted.ask(CSR)
+    before = rooted.entry(relation)
+    rooted.bao.restart()
+
+    rooted.run()
+
+    assert rooted.entry(rooted.ask(SECOND, app='other'))
+    assert rooted.entry(relation) == before
+
+
+def test_a_revoked_secret_id_blocks_until_authorised_again(rooted: Bed):
+    relation = rooted.ask(CSR)
+    before = rooted.entry(relation)
+    place = f'auth/approle/role/{rooted.mount}-charm/secret-id/destroy'
+    rooted.bao.call('POST', place, {'secret_id': rooted.credentials()['secret-id']})
+
+    second = rooted.ask(SECOND, app='other')
+
+    assert rooted.status[0] == 'blocked'
+    assert rooted.status[1].startswith('not authorised: Vault at 127.0.0.1:')
+    assert 'see action authorize' in rooted.status[1]
+    assert rooted.entry(relation) == before
+    assert rooted.answers(second).refusals == ()
+    rooted.authorize()
+    assert rooted.entry(second)
+    assert rooted.entry(relation) == before
+
+
+def test_a_deleted_role_is_made_again_in_the_same_hook(rooted: Bed):
+    rooted.bao.call('DELETE', f'{rooted.mount}/roles/charm-ecdsa')
+
+    relation = rooted.ask(CSR)
+
+    assert rooted.entry(relation)
+
+
+def test_a_deleted_mount_with_a_root_is_made_again_in_the_same_hook(rooted: Bed):
+    relation = rooted.ask(CSR)
+    before = rooted.entry(relation)
+    rooted.bao.call('DELETE', f'sys/mounts/{rooted.mount}')
+
+    second = rooted.ask(SECOND, app='other')
+
+    assert rooted.entry(second)
+    rooted.run()
+    after = rooted.entry(relation)
+    assert after.ca == rooted.entry(second).ca != before.ca
+    assert rooted.act('get-ca-certificate')['trusted'].count('BEGIN') == 2
+
+
+def test_a_deleted_mount_is_noticed_while_nobody_asks(rooted: Bed):
+    relation = rooted.ask(CSR)
+    before = rooted.entry(relation)
+    rooted.bao.call('DELETE', f'sys/mounts/{rooted.mount}')
+    rooted.replace_state(checked_at=int(time.time()) - 3601)
+
+    rooted.run()
+
+    assert rooted.entry(relation).ca != before.ca
+
+
+def test_an_issuer_that_was_deleted_is_replaced(rooted: Bed):
+    relation = rooted.ask(CSR)
+    before = rooted.entry(relation)
+    rooted.bao.call('DELETE', f'{rooted.mount}/issuer/{rooted.authority["current"]["issuer"]}')
+
+    second = rooted.ask(SECOND, app='other')
+
+    assert rooted.entry(second).ca != before.ca
+
+
+def test_a_ca_that_may_not_sign_any_more_is_replaced(rooted: Bed):
+    issuer = rooted.authority['current']['issuer']
+    rooted.bao.call('POST', f'{rooted.mount}/issuer/{issuer}/revoke', {})
+
+    relation = rooted.ask(CSR)
+
+    assert rooted.entry(relation)
+    assert rooted.authority['current']['issuer'] != issuer
+
+
+def test_a_mount_of_something_else_is_not_touched(bed: Bed):
+    bed.bao.call('POST', f'sys/mounts/{bed.mount}', {'type': 'kv'})
+    bed.configure(ca_type='root')
+
+    with pytest.raises(testing.ActionFailed) as raised:
+        bed.authorize()
+
+    assert raised.value.message == f'option mount: {bed.mount} is a mount of kv, not pki'
+
+
+def test_a_certificate_that_is_not_trusted_names_the_option(rooted: Bed):
+    rooted.configure(vault_ca_certificates=pki.Authority.root('another').certificate.pem)
+
+    rooted.ask(CSR)
+
+    assert rooted.status[0] == 'blocked'
+    assert (
+        'has no certificate that is trusted; see option vault-ca-certificates'
+        in (rooted.status[1])
+    )
+
+
+def test_plain_http_to_a_server_of_tls_is_told(rooted: Bed):
+    rooted.configure(vault_address=rooted.bao.address.replace('https', 'http'))
+
+    assert rooted.status[0] in {'blocked', 'waiting'}
+    assert 'Vault at 127.0.0.1' in rooted.status[1]
