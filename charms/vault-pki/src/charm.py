@@ -25,7 +25,6 @@ from vault import Vault
 
 if TYPE_CHECKING:
     from tls_provider.issuer import Rejected, Request
-    from tls_provider.summary import Result
 
 CREDENTIALS = 'vault-approle-auth-details'
 """Label of the secret with the AppRole that `authorize` made."""
@@ -50,7 +49,7 @@ class VaultPKICharm(ops.CharmBase):
             issuer=self._issuer,
             rules=(self._judge,),
             refresh_on=(parent.relation_created, parent.relation_changed, parent.relation_broken),
-            remark=self._remark,
+            remark=lambda _: self._upkeep.remark if self._upkeep else '',
         )
         self._actions = Actions(self, self._provider, trust_anchors=self._trust_anchors)
         for name in desk.WORK:
@@ -104,9 +103,6 @@ class VaultPKICharm(ops.CharmBase):
     def _judge(self, request: Request) -> Rejected | None:
         wanted = self._upkeep and self._upkeep.options
         return policy.judge(request, role.rules(wanted)) if wanted else None
-
-    def _remark(self, _: Result) -> str:
-        return self._upkeep.remark if self._upkeep else ''
 
     def _on_end_of_dispatch(self, event: ops.CollectStatusEvent) -> None:
         """Store what has changed in this dispatch."""

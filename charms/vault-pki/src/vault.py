@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LEAST = 30
-"""Seconds that a certificate must live at least; a CA with less left signs no more."""
+LEAST = 0.1
+"""Part of its life that a certificate must have at least; a CA with less left signs no more."""
 _MENDABLE = {Kind.NO_MOUNT, Kind.NO_ROLE, Kind.NO_ISSUER}
 
 
@@ -117,10 +117,11 @@ class Vault:
         if current is None:
             return Unavailable(self.upkeep.remark or 'there is no CA', blocked=False)
         left = current.not_after - self._second() - 1
-        if left < LEAST:
+        whole = int(self.options.validity.total_seconds())
+        if left < whole * LEAST and left < 3600:
             message = self.upkeep.remark or 'the CA is about to end'
             return Unavailable(message, blocked=True)
-        life = min(int(self.options.validity.total_seconds()), left)
+        life = min(whole, left)
         name = role.name(self.options, request.csr.key.algorithm)
         where = f'issuer/{current.issuer}/' if current.issuer else ''
         signed = self.mount.sign(f'{where}sign/{name}', _values(request, life))

@@ -199,4 +199,33 @@ def sign(
     return root.sign(x509.parse_request(csr), is_ca=True, start=start, life=life)
 
 
+def relate(bed: Bed) -> int:
+    relation = testing.Relation('parent', remote_app_name='above')
+    relations = {*bed.state.relations, relation}
+    bed.state = dataclasses.replace(bed.state, relations=relations)
+    bed.state = bed.context.run(bed.context.on.relation_created(relation), bed.state)
+    return relation.id
+
+
+def asked(bed: Bed, relation_id: int) -> list[str]:
+    bag = bed.state.get_relation(relation_id).local_app_data
+    found = json.loads(bag.get('certificate_signing_requests', '[]'))
+    assert all(one['ca'] is True for one in found)
+    return [one['certificate_signing_request'] for one in found]
+
+
+def answer(bed: Bed, relation_id: int, csr: str, certificate: x509.Certificate, root: str) -> None:
+    entry = {
+        'certificate_signing_request': csr,
+        'certificate': certificate.pem,
+        'ca': root,
+        'chain': [certificate.pem, root],
+        'revoked': False,
+    }
+    bed.write(relation_id, remote_app_data={'certificates': json.dumps([entry])})
+    relation = bed.state.get_relation(relation_id)
+    assert isinstance(relation, testing.Relation)
+    bed.state = bed.context.run(bed.context.on.relation_changed(relation), bed.state)
+
+
 CSR = pki.request('www.example.test', key='ecdsa-p256')
