@@ -18,6 +18,7 @@ import jubilant
 import pytest
 
 import pack
+from backends import openbao
 from minijuju import trial
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -159,6 +160,17 @@ def artifact(
         return pathlib.Path(shutil.copy(found, folder / found.name))
 
     return find
+
+
+@pytest.fixture(scope='module')
+def bao(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[openbao.OpenBao]:
+    """An OpenBao server, unsealed, with nothing in it."""
+    if request.config.getoption('--engine') == 'juju':
+        pytest.skip('the server listens on loopback, which the units of a real Juju do not reach')
+    with openbao.openbao(tmp_path_factory.mktemp('bao')) as server:
+        yield server
 
 
 @pytest.fixture(scope='session')

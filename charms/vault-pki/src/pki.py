@@ -42,8 +42,8 @@ class Signed:
     """What the server signed."""
 
     certificate: x509.Certificate
-    chain: tuple[x509.Certificate, ...]
-    """As the server knows it, issuer first."""
+    issuer: str
+    """The fingerprint of the CA certificate that it is of."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -209,8 +209,12 @@ class Mount:
     def sign(self, path: str, values: Mapping[str, object]) -> Signed:
         """Sign by a role, below a path of the mount."""
         found = self.connection.post(f'{self.path}/{path}', values)
-        certificate = str(found.get('certificate', ''))
-        return Signed(x509.parse_certificate(certificate), _chain(found))
+        try:
+            certificate = x509.parse_certificate(str(found.get('certificate', '')))
+            return Signed(certificate, x509.fingerprint_of(str(found.get('issuing_ca', ''))))
+        except x509.Malformed as error:
+            message = f'what Vault has signed cannot be read: {error}'
+            raise Failure(Kind.DOWN, message) from None
 
     def revoke(self, serial: int) -> None:
         """Revoke a certificate by its serial number, and have it in the list."""
@@ -234,8 +238,3 @@ def _certificates(found: Mapping[str, Any]) -> tuple[x509.Certificate, ...]:
     except x509.Malformed as error:
         raise Failure(Kind.WRONG, f'the CA certificate in Vault cannot be read: {error}') from None
     return chain if chain and chain[0].fingerprint == own.fingerprint else (own, *chain)
-
-
-def _chain(found: Mapping[str, Any]) -> tuple[x509.Certificate, ...]:
-    texts = cast('list[str]', found.get('ca_chain') or [found.get('issuing_ca', '')])
-    return tuple(x509.parse_certificate(str(text)) for text in texts)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from options import Options
-    from pki import Mount, Signed
+    from pki import Mount
     from tls_provider.issuer import Outcome, Request
     from upkeep import Upkeep
 
@@ -40,6 +40,7 @@ class Vault:
     """Knows the CA in force, and mends what is missing on the server."""
     clock: Callable[[], datetime.datetime]
     _mended: bool = False
+    _chain: tuple[tuple[str, ...], tuple[x509.Certificate, ...]] | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -125,17 +126,19 @@ class Vault:
         name = role.name(self.options, request.csr.key.algorithm)
         where = f'issuer/{current.issuer}/' if current.issuer else ''
         signed = self.mount.sign(f'{where}sign/{name}', _values(request, life))
-        if not self._is_of(signed, current.chain[0]):
+        if signed.issuer != current.fingerprint:
             # The keeper of the mount has put another CA in force since.
             self.upkeep.check()
             current = self.upkeep.state.current
-            if current is None or not self._is_of(signed, current.chain[0]):
+            if current is None or signed.issuer != current.fingerprint:
                 return Unavailable('the CA in Vault changes at this moment')
-        return Issued(signed.certificate, tuple(map(x509.parse_certificate, current.chain)))
+        return Issued(signed.certificate, self._parsed(current.chain))
 
-    @staticmethod
-    def _is_of(signed: Signed, authority: str) -> bool:
-        return signed.chain[0].fingerprint == x509.fingerprint_of(authority)
+    def _parsed(self, chain: tuple[str, ...]) -> tuple[x509.Certificate, ...]:
+        """The certificates of a chain, which is the same for all requests of a pass."""
+        if self._chain is None or self._chain[0] != chain:
+            self._chain = chain, tuple(map(x509.parse_certificate, chain))
+        return self._chain[1]
 
     def _limit(self, timeout: datetime.timedelta) -> None:
         self.mount.connection.deadline = time.monotonic() + timeout.total_seconds()

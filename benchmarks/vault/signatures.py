@@ -1,0 +1,126 @@
+"""What one keep-alive session saves: the signatures of a hook with 200 requests.
+
+By the charm's issuer and a real OpenBao server with TLS and raft, on loopback. Compared are one
+session for all, which is what the charm does; a new session for each, with the same token; and a
+new session and a new login for each. Client and server share the machine. Nothing is asserted on
+time: the ratios tell, the figures are those of the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import pathlib
+import statistics
+import tempfile
+import time
+from typing import TYPE_CHECKING
+
+import authority
+import authorize
+import desk
+import options
+from backends import openbao
+from credentials import Login
+from parent import Answer
+from tls_provider import x509
+from tls_provider.issuer import Issued, Request
+from tls_provider.testing import pki
+from upkeep import Upkeep
+from vault import Vault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MINUTE = datetime.timedelta(minutes=1)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').partition('\n')[0])
+    parser.add_argument('--requests', type=int, default=200)
+    parser.add_argument('--rounds', type=int, default=3, help='the median is shown')
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name, openbao.openbao(pathlib.Path(name)) as server:
+        wanted, credentials = prepare(server)
+        root = Login('token', 'token', '', {'token': server.root_token})
+        approle = Login('approle', 'approle', '', credentials)
+        ways: list[tuple[str, Login, bool]] = [
+            ('one session', approle, False),
+            ('a session each', root, True),
+            ('a session and a login each', approle, True),
+        ]
+        for key in ('ecdsa-p256', 'rsa-2048'):
+            csrs = [
+                x509.parse_request(pki.request(f'n{number}.example.test', key=key))
+                for number in range(arguments.requests)
+            ]
+            print(f'| {key} | s | signatures a second | of one session |\n|---|---|---|---|')
+            first = 0.0
+            for title, login, renews in ways:
+                rounds = [measure(wanted, login, csrs, renews) for _ in range(arguments.rounds)]
+                taken = statistics.median(rounds)
+                first = first or taken
+                rate = len(csrs) / taken
+                print(f'| {title} | {taken:.2f} | {rate:.0f} | {taken / first:.2f} |')
+            print()
+
+
+def prepare(server: openbao.OpenBao) -> tuple[options.Options, dict[str, str]]:
+    """Set up a mount with a root; gives the options and the credentials of the charm."""
+    config = {
+        'vault-address': server.address,
+        'vault-ca-certificates': server.certificate,
+        'ca-type': 'root',
+    }
+    wanted = options.parse(config, no_secret, {})
+    mount = desk.mount(wanted, Login('token', 'token', '', {'token': server.root_token}))
+    made = authorize.authorize(mount, desk.policy(config), wanted.ca, 'approle')
+    mount.connection.close()
+    return wanted, made
+
+
+def no_secret(_option: str, _identifier: str) -> dict[str, str]:
+    """There is none."""
+    return {}
+
+
+def measure(
+    wanted: options.Options, login: Login, csrs: list[x509.SigningRequest], renews: bool
+) -> float:
+    """Seconds for all requests, by a CA that is there; with a new session for each if asked."""
+    issuer = Vault(wanted, desk.mount(wanted, login), upkeep(wanted, login), now)
+    issuer.upkeep.run()
+    close: Callable[[], None] = issuer.mount.connection.close
+    start = time.monotonic()
+    for csr in csrs:
+        outcome = issuer.issue(Request(csr, is_ca=False, requirer='bench/0'), timeout=MINUTE)
+        if not isinstance(outcome, Issued):
+            raise RuntimeError(str(outcome))
+        if renews:
+            close()
+    taken = time.monotonic() - start
+    close()
+    issuer.upkeep.mount.connection.close()
+    return taken
+
+
+def upkeep(wanted: options.Options, login: Login) -> Upkeep:
+    """Finds the root in the mount, or makes it."""
+    return Upkeep(
+        options=wanted,
+        mount=desk.mount(wanted, login),
+        state=authority.State(),
+        now=now(),
+        last_expiry=lambda: 0,
+        ask_parent=lambda _: Answer(),
+    )
+
+
+def now() -> datetime.datetime:
+    """The time."""
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+if __name__ == '__main__':
+    main()
