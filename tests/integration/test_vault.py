@@ -33,6 +33,10 @@ def deployed(juju: jubilant.Juju, idle: Wait, artifact: Artifact, bao: openbao.O
     idle()
 
 
+def secrets(juju: jubilant.Juju) -> dict[str, Any]:
+    return json.loads(juju.cli('secrets', '--format', 'json'))
+
+
 def act(juju: jubilant.Juju, name: str, **params: Any) -> dict[str, Any]:
     given = {key.replace('_', '-'): value for key, value in params.items()}
     return dict(juju.run(f'{PROVIDER}/leader', name, given).results)
@@ -115,8 +119,7 @@ def test_below_self_signed_certificates_to_a_requirer(
 
 
 def test_the_key_is_in_vault_alone(juju: jubilant.Juju, bao: openbao.OpenBao) -> None:
-    secrets = json.loads(juju.cli('secrets', '--format', 'json'))
-    owned = [one for one in secrets.values() if one.get('owner') == PROVIDER]
+    owned = [one for one in secrets(juju).values() if one.get('owner') == PROVIDER]
     keys = bao.call('LIST', 'charm-pki/keys')['data']['key_info']
 
     assert len(keys) == 1
@@ -205,6 +208,8 @@ def test_below_people_by_the_manual_provider(
     juju.integrate(f'{PROVIDER}:parent', 'people:certificates')
     juju.config(PROVIDER, {'ca-common-name': 'Signed by people'})
     idle()
+    labels = [str(one.get('label', '')) for one in secrets(juju).values()]
+    assert not [label for label in labels if '-certificate-parent-' in label]
     [row] = json.loads(
         juju.run('people/leader', 'get-outstanding-certificate-requests').results['result']
     )
@@ -272,9 +277,10 @@ def test_nothing_is_lost_when_the_charm_is_refreshed(
 
 
 def test_no_secret_was_seen_anywhere(juju: jubilant.Juju, bao: openbao.OpenBao) -> None:
-    found = json.loads(juju.cli('secrets', '--format', 'json'))
     [name] = [
-        name for name, one in found.items() if one.get('label') == 'vault-approle-auth-details'
+        name
+        for name, one in secrets(juju).items()
+        if one.get('label') == 'vault-approle-auth-details'
     ]
     shown = json.loads(juju.cli('show-secret', name, '--reveal', '--format', 'json'))
     [content] = [one['content']['Data'] for one in shown.values()]

@@ -53,11 +53,9 @@ class Parent:
         self._endpoint = endpoint
         self._asked = asked
         self._library: TLSCertificatesRequiresV4 | None = None
-        if (
-            charm.unit.is_leader()
-            and (relation := self._relation())
-            and not self._problem(relation)
-        ):
+        relations = charm.model.relations[endpoint] if charm.unit.is_leader() else []
+        # Also in the hook in which the relation ends: the library removes its secrets then.
+        if len(relations) == 1 and not (relations[0].active and self._problem(relations[0])):
             self._library = _library(charm, endpoint, asked)
 
     def ask(self, asked: Asked) -> Answer:

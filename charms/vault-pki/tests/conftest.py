@@ -228,4 +228,21 @@ def answer(bed: Bed, relation_id: int, csr: str, certificate: x509.Certificate, 
     bed.state = bed.context.run(bed.context.on.relation_changed(relation), bed.state)
 
 
+def prepare(bed: Bed) -> None:
+    """A mount as somebody else would make it, with a root and one role."""
+    bed.bao.call(
+        'POST', f'sys/mounts/{bed.mount}', {'type': 'pki', 'config': {'max_lease_ttl': '87600h'}}
+    )
+    values = {'common_name': 'A root of others', 'key_type': 'ec', 'ttl': '8760h'}
+    bed.bao.call('POST', f'{bed.mount}/root/generate/internal', values)
+    role = {
+        'allow_any_name': True,
+        'key_type': 'any',
+        'require_cn': False,
+        'ttl': '2160h',
+        'key_usage': ['DigitalSignature'],
+    }
+    bed.bao.call('POST', f'{bed.mount}/roles/charm', role)
+
+
 CSR = pki.request('www.example.test', key='ecdsa-p256')

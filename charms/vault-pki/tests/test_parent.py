@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import datetime
 import json
 
@@ -216,3 +217,64 @@ def test_a_revoked_ca_gets_another_key(bed: Bed):
     assert bed.entry(requirer) == before
     answer(bed, parent, second, sign(second), ROOT.certificate.pem)
     assert bed.entry(requirer).chain[1] != before.chain[1]
+
+
+def test_another_parent_certifies_the_same_key(bed: Bed):
+    parent = relate(bed)
+    bed.authorize()
+    [csr] = asked(bed, parent)
+    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    requirer = bed.ask(CSR)
+    relation = bed.state.get_relation(parent)
+
+    bed.state = bed.context.run(bed.context.on.relation_broken(relation), bed.state)
+
+    others = {one for one in bed.state.relations if one.id != parent}
+    bed.state = dataclasses.replace(bed.state, relations=others)
+    bed.run()
+    assert bed.status[1].startswith('1/1 issued')
+    other = pki.Authority.root('another parent')
+    parent = relate(bed)
+    assert asked(bed, parent) == [csr]
+    answer(bed, parent, csr, sign(csr, other), other.certificate.pem)
+    assert chain(bed.entry(requirer))[-1].fingerprint == other.certificate.fingerprint
+
+
+def test_a_hook_with_a_healthy_parent_asks_vault_nothing(
+    bed: Bed, caplog: pytest.LogCaptureFixture
+):
+    parent = relate(bed)
+    bed.authorize()
+    [csr] = asked(bed, parent)
+    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    bed.ask(CSR)
+    caplog.clear()
+
+    bed.run()
+
+    assert not [one for one in caplog.messages if 'HTTPS' in one]
+
+
+def test_the_parents_silence_near_the_end_is_in_the_status(bed: Bed):
+    parent = relate(bed)
+    bed.authorize()
+    [csr] = asked(bed, parent)
+    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    requirer = bed.ask(CSR)
+    before = bed.entry(requirer)
+    current = bed.authority['current']
+    day, second = 86400, int(now().timestamp())
+    life = {'not_before': second - 275 * day, 'not_after': second + 90 * day}
+    bed.replace_state(current={**current, **life})
+
+    bed.run()
+
+    [other] = asked(bed, parent)
+    assert other != csr
+    assert bed.status[0] == 'active'
+    assert 'CA ends 20' in bed.status[1]
+    assert 'waits for above to sign the CA certificate' in bed.status[1]
+    assert bed.entry(requirer) == before
+    answer(bed, parent, other, sign(other), ROOT.certificate.pem)
+    assert chain(bed.entry(requirer))[1] != chain(before)[1]
+    assert 'CA ends' not in bed.status[1]

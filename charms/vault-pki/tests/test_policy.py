@@ -7,7 +7,7 @@ import dataclasses
 import json
 
 import pytest
-from conftest import CSR, ROOT, Bed, sign
+from conftest import CSR, ROOT, Bed, prepare, sign
 from ops import testing
 
 from access import Policy
@@ -115,23 +115,6 @@ def test_nothing_of_the_policy_can_be_left_out(bed: Bed, managed: bool, path: st
 
     assert life.complaints
     assert any(full in complaint for complaint in life.complaints), life.complaints
-
-
-def prepare(bed: Bed) -> None:
-    """A mount as somebody else would make it, with a root and one role."""
-    bed.bao.call(
-        'POST', f'sys/mounts/{bed.mount}', {'type': 'pki', 'config': {'max_lease_ttl': '87600h'}}
-    )
-    values = {'common_name': 'A root of others', 'key_type': 'ec', 'ttl': '8760h'}
-    bed.bao.call('POST', f'{bed.mount}/root/generate/internal', values)
-    role = {
-        'allow_any_name': True,
-        'key_type': 'any',
-        'require_cn': False,
-        'ttl': '2160h',
-        'key_usage': ['DigitalSignature'],
-    }
-    bed.bao.call('POST', f'{bed.mount}/roles/charm', role)
 
 
 @pytest.mark.parametrize('managed', [True, False])
