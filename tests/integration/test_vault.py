@@ -52,6 +52,13 @@ def certificate(juju: jubilant.Juju) -> dict[str, Any]:
     return issued
 
 
+def part(juju: jubilant.Juju, parent: str) -> None:
+    juju.remove_relation(f'{PROVIDER}:parent', f'{parent}:certificates')
+    juju.wait(
+        lambda status: 'parent' not in status.apps[PROVIDER].relations, delay=0.2, successes=1
+    )
+
+
 def trusted(juju: jubilant.Juju) -> dict[str, Any]:
     return dict(juju.run('web/0', 'get-trusted-ca-certificates').results)
 
@@ -202,14 +209,15 @@ def test_below_people_by_the_manual_provider(
     artifact: Artifact,
     tmp_path: pathlib.Path,
 ) -> None:
-    juju.remove_relation(f'{PROVIDER}:parent', 'root:certificates')
+    part(juju, 'root')
+    idle()
+    labels = [str(one.get('label', '')) for one in secrets(juju).values()]
+    assert not [label for label in labels if '-certificate-parent-' in label]
     config = {'allow-ca-requests': PROVIDER}
     juju.deploy(artifact('charms/manual-tls-certificates'), 'people', config=config)
     juju.integrate(f'{PROVIDER}:parent', 'people:certificates')
     juju.config(PROVIDER, {'ca-common-name': 'Signed by people'})
     idle()
-    labels = [str(one.get('label', '')) for one in secrets(juju).values()]
-    assert not [label for label in labels if '-certificate-parent-' in label]
     [row] = json.loads(
         juju.run('people/leader', 'get-outstanding-certificate-requests').results['result']
     )
@@ -235,7 +243,7 @@ def test_below_people_by_the_manual_provider(
 def test_below_people_by_actions(
     juju: jubilant.Juju, idle: Wait, settle: Wait, tmp_path: pathlib.Path
 ) -> None:
-    juju.remove_relation(f'{PROVIDER}:parent', 'people:certificates')
+    part(juju, 'people')
     idle()
     authority = Organisation(tmp_path)
     csr = act(juju, 'get-ca-csr')['csr']

@@ -203,7 +203,11 @@ class Upkeep:
         self.mount.set_default(new.issuer)
         old = self.state.current
         if old and old.issuer != new.issuer:
-            self.mount.set_issuer(old.issuer, old.name, signs=False)
+            try:
+                self.mount.set_issuer(old.issuer, old.name, signs=False)
+            except Failure as failure:
+                if failure.kind is not Kind.NO_ISSUER:  # somebody has deleted it
+                    raise
             self.state = self.state.retire(self.second, self.last_expiry())
         self.state = dataclasses.replace(self.state, current=new)
         self.remark = ''

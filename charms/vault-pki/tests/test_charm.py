@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import subprocess
+import sys
 
 import pytest
 from conftest import CREDENTIALS, CSR, Bed, bag, chain, openssl, verified
@@ -324,3 +326,16 @@ def test_nothing_of_value_is_seen(rooted: Bed):
 
     assert [secret.label for secret in rooted.state.secrets] == [CREDENTIALS]
     assert not [text for text in seen for secret in secrets if secret in text]
+
+
+def test_a_hook_with_nothing_to_do_loads_nothing_that_is_slow():
+    code = (
+        'import sys, charm, options\n'
+        "options.parse({'vault-address': 'https://a'}, lambda *_: {}, {})\n"
+        "slow = ['hvac', 'requests', 'cryptography', 'pydantic', 'charmlibs']\n"
+        'print([name for name in slow if name in sys.modules])'
+    )
+
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == '[]\n'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -218,3 +219,46 @@ def test_plain_http_to_a_server_of_tls_is_told(rooted: Bed):
 
     assert rooted.status[0] in {'blocked', 'waiting'}
     assert 'Vault at 127.0.0.1' in rooted.status[1]
+
+
+def test_a_ca_that_was_deleted_hinders_no_renewal(rooted: Bed):
+    relation = rooted.ask(CSR)
+    before = rooted.entry(relation)
+    issuer = rooted.authority['current']['issuer']
+    rooted.bao.call('DELETE', f'{rooted.mount}/issuer/{issuer}')
+    current = rooted.authority['current']
+    life = {'not_before': 0, 'not_after': int(time.time()) + 60}
+    rooted.replace_state(current={**current, **life})
+
+    rooted.run()
+
+    assert rooted.entry(relation).ca != before.ca
+    assert rooted.status[0] == 'active'
+
+
+def test_a_root_that_a_lost_hook_has_made_is_taken(rooted: Bed):
+    relation = rooted.ask(CSR)
+    before = rooted.state
+    rooted.configure(ca_common_name='Another CA')
+    made = rooted.authority['current']['issuer']
+
+    rooted.state = before  # as if that hook were lost
+    rooted.configure(ca_common_name='Another CA')
+
+    assert rooted.authority['current']['issuer'] == made
+    assert rooted.entry(relation)
+    issuers = rooted.bao.call('LIST', f'{rooted.mount}/issuers')['data']['keys']
+    assert len(issuers) == 2
+
+
+def test_a_hook_that_is_lost_after_a_signature_is_repeated(rooted: Bed):
+    before = rooted.state
+    relation = rooted.ask(CSR)
+    asked = rooted.state.get_relation(relation)
+    assert isinstance(asked, testing.Relation)
+    lost = dataclasses.replace(asked, local_app_data={})
+    rooted.state = dataclasses.replace(before, relations={*before.relations, lost})
+
+    rooted.changed(relation)
+
+    assert rooted.entry(relation)
