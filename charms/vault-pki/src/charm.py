@@ -110,7 +110,7 @@ class VaultPKICharm(ops.CharmBase):
         if self._upkeep is None or not self.unit.is_leader():
             return
         if self._upkeep.trouble:
-            event.add_status(ops.BlockedStatus(self._upkeep.trouble))
+            event.add_status(ops.BlockedStatus(self._upkeep.trouble[:190]))
         if peers := self.model.get_relation('peers'):
             databag.write(peers.data[self.app], {STATE: self._upkeep.state.dumps()})
 

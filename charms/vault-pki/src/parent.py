@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import os
 from typing import TYPE_CHECKING, Any, cast
 
 from tls_provider import databag, wire, x509
@@ -53,9 +54,13 @@ class Parent:
         self._endpoint = endpoint
         self._asked = asked
         self._library: TLSCertificatesRequiresV4 | None = None
-        relations = charm.model.relations[endpoint] if charm.unit.is_leader() else []
-        # Also in the hook in which the relation ends: the library removes its secrets then.
-        if len(relations) == 1 and not (relations[0].active and self._problem(relations[0])):
+        if not charm.unit.is_leader():
+            return
+        # In the hook in which a relation ends the library removes its secrets; the relation is not
+        # listed then, and no event is there yet.
+        hook = os.environ.get('JUJU_DISPATCH_PATH', '').rpartition('/')[2]
+        relation = self._relation()
+        if (relation and not self._problem(relation)) or hook == f'{endpoint}-relation-broken':
             self._library = _library(charm, endpoint, asked)
 
     def ask(self, asked: Asked) -> Answer:

@@ -278,3 +278,100 @@ def test_the_parents_silence_near_the_end_is_in_the_status(bed: Bed):
     answer(bed, parent, other, sign(other), ROOT.certificate.pem)
     assert chain(bed.entry(requirer))[1] != chain(before)[1]
     assert 'CA ends' not in bed.status[1]
+
+
+def test_a_deleted_mount_is_made_again_and_the_parent_signs_another_key(bed: Bed):
+    parent = relate(bed)
+    bed.authorize()
+    [csr] = asked(bed, parent)
+    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    requirer = bed.ask(CSR)
+    before = bed.entry(requirer)
+    bed.bao.call('DELETE', f'sys/mounts/{bed.mount}')
+
+    second = bed.ask(pki.request('b.example.test'), app='b')
+
+    assert bed.entry(requirer) == before
+    assert bed.answers(second).entries == ()
+    assert 'waits for above to sign the CA certificate' in bed.status[1]
+    [another] = asked(bed, parent)
+    assert another != csr
+    answer(bed, parent, another, sign(another), ROOT.certificate.pem)
+    bed.later()
+    bed.run()
+    assert bed.entry(second)
+    assert chain(bed.entry(requirer))[1] != chain(before)[1]
+
+
+def test_several_parents_are_told(bed: Bed):
+    bed.authorize()
+    relate(bed)
+
+    relate(bed)
+
+    assert bed.status[0] == 'blocked'
+    assert bed.status[1].startswith('several parents: keep one')
+
+
+@pytest.mark.parametrize(
+    ('options', 'complaint'),
+    [
+        ({'ca-type': 'root'}, 'option ca-type: is root; such a CA signs itself'),
+        ({'manage-mount': False}, 'option manage-mount: is false; whoever keeps the mount'),
+        ({'mount': 'a b'}, 'option mount: "a b" is no path of a mount'),
+    ],
+)
+def test_a_request_is_only_shown_where_there_is_one(
+    bed: Bed, options: dict[str, str | bool], complaint: str
+):
+    with pytest.raises(testing.ActionFailed, match='not authorised: run authorize'):
+        bed.act('get-ca-csr')
+    bed.authorize()
+    bed.configure(**options)
+
+    with pytest.raises(testing.ActionFailed) as raised:
+        bed.act('get-ca-csr')
+
+    assert raised.value.message.startswith(complaint)
+
+
+@pytest.mark.parametrize(
+    ('options', 'complaint'),
+    [
+        ({'auth-method': 'token'}, 'option auth-method: authorize makes an AppRole'),
+        (
+            {'credentials-secret-id': 'secret:d6ec2bpgahqc711hdl30'},
+            'option credentials-secret-id: is set and would',
+        ),
+        ({'vault-address': ''}, 'option vault-address: is not set'),
+        ({}, 'parameter secret-id: the secret is not there, or not granted to vault-pki'),
+    ],
+)
+def test_what_hinders_an_authorisation_is_told(bed: Bed, options: dict[str, str], complaint: str):
+    bed.configure(**options)
+
+    with pytest.raises(testing.ActionFailed) as raised:
+        bed.act('authorize', secret_id='secret:d6ec2bpgahqc711hdl30')
+
+    assert raised.value.message.startswith(complaint)
+
+
+def test_a_secret_without_a_token_authorises_nobody(bed: Bed):
+    secret = testing.Secret({'key': 'value'})
+    bed.state = dataclasses.replace(bed.state, secrets={secret})
+
+    with pytest.raises(testing.ActionFailed) as raised:
+        bed.act('authorize', secret_id=secret.id)
+
+    assert raised.value.message == 'parameter secret-id: the secret lacks token'
+
+
+def test_a_token_that_may_not_set_up_is_told(bed: Bed):
+    made = bed.bao.call('POST', 'auth/token/create', {'policies': ['default']})
+    secret = testing.Secret({'token': made['auth']['client_token']})
+    bed.state = dataclasses.replace(bed.state, secrets={secret})
+
+    with pytest.raises(testing.ActionFailed) as raised:
+        bed.act('authorize', secret_id=secret.id)
+
+    assert raised.value.message.startswith(f'denied sys/mounts/{bed.mount}: add path')
