@@ -29,7 +29,8 @@ class Policy:
         """In the language of Vault's policies."""
         file = 'policy-manage.hcl' if self.manages_mount else 'policy-sign.hcl'
         text = (_FOLDER / file).read_text(encoding='utf-8')
-        return text.replace('MOUNT', self.mount).replace('ROLE', self.role)
+        words = {'MOUNT': self.mount, 'ROLE': self.role}
+        return re.sub('MOUNT|ROLE', lambda match: words[match[0]], text)
 
     def rules(self) -> dict[str, str]:
         """Capabilities, as they are written, by path."""

@@ -46,8 +46,6 @@ class Connection:
     environ: Mapping[str, str] = dataclasses.field(default_factory=lambda: os.environ)
     deadline: float | None = None
     """On the monotonic clock: no answer is waited for after it."""
-    token_life: int | None = None
-    """Seconds that the operator's token has left, after a login by `token`; 0: for ever."""
     _client: Any = None
     """Of hvac, which declares few types."""
     _down: Failure | None = None
