@@ -1,6 +1,6 @@
 """OpenBao on loopback: a real server with TLS and raft storage, sealed and unsealed as any other.
 
-It has Vault's API, and comes as a program in a package from PyPI.
+It has the API of Vault, and its program comes with a Python package.
 """
 
 from __future__ import annotations
