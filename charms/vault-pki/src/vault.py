@@ -98,16 +98,16 @@ class Vault:
             return failure.outcome()
 
     def revoke(
-        self, certificate: x509.Certificate, *, timeout: datetime.timedelta
+        self, certificate: x509.Certificate, *, generation: str, timeout: datetime.timedelta
     ) -> Unavailable | None:
         """Revoke in Vault, where it is in the list of the CA that signed it from then on."""
+        del generation  # the mount knows the serials of all its CAs
         self._limit(timeout)
         try:
             self.mount.revoke(certificate.serial)
         except Failure as failure:
             if failure.kind in {Kind.UNKNOWN_CERTIFICATE, Kind.NO_MOUNT}:
-                logger.warning('Vault does not know the certificate %x', certificate.serial)
-                return None
+                return Unavailable(f'mount {self.options.mount} does not know it')
             if not failure.passes:
                 self.upkeep.trouble = failure.message
             return Unavailable(failure.message, failure.reason)
