@@ -26,7 +26,7 @@ from tls_provider.issuer import Request
 from tls_provider.testing import pki
 from tls_provider.testing.features import Feature
 from tls_provider.testing.kit import Conformance
-from tls_provider.testing.world import Config, World
+from tls_provider.testing.world import Config, World, described
 
 EMAIL = 'operator@example.test'
 
@@ -84,7 +84,7 @@ class LegoWorld(World):
         root = pathlib.Path(tempfile.mkdtemp(dir=LegoWorld.folder))
         (root / 'bin').mkdir()
         (root / 'bin' / 'lego').symlink_to(BINARY)
-        return testing.Context(charm, charm_root=root)
+        return testing.Context(charm, charm_root=root, **described(charm))
 
 
 class TestConformance(Conformance):

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
+import inspect
 import json
+import pathlib
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from cryptography import x509 as c509
 from ops import testing
 
@@ -19,6 +23,21 @@ if TYPE_CHECKING:
     import ops
 
 Config = dict[str, 'str | int | float | bool']
+
+
+@functools.cache
+def _described(charm: type) -> str:
+    source = pathlib.Path(inspect.getfile(charm)).parents[1] / 'charmcraft.yaml'
+    return json.dumps(yaml.safe_load(source.read_text(encoding='utf-8')))
+
+
+def described(charm: type) -> dict[str, Any]:
+    """What `testing.Context` has to know of a charm in a folder of its own.
+
+    Read once: to read it for each context takes longer than a hook does.
+    """
+    meta: dict[str, Any] = json.loads(_described(charm))
+    return {'actions': meta.pop('actions', None), 'config': meta.pop('config', None), 'meta': meta}
 
 
 class World:
@@ -44,7 +63,7 @@ class World:
     @staticmethod
     def _context(charm: type[ops.CharmBase]) -> testing.Context[ops.CharmBase]:
         """With the metadata of the charm's own folder."""
-        return testing.Context(charm)
+        return testing.Context(charm, **described(charm))
 
     def relate(
         self,
