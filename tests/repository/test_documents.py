@@ -12,7 +12,7 @@ import yaml
 from tls_provider.testing import common
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CHARMS = [*ROOT.glob('charms/*'), ROOT / 'tests/charms/requirer']
+CHARMS = [*ROOT.glob('charms/*'), *ROOT.glob('tests/charms/*')]
 PAGES = [*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md'), *ROOT.glob('charms/*/*.md')]
 LOCKS = [*ROOT.glob('*.lock'), *ROOT.glob('charms/*/*.lock'), *ROOT.glob('tests/charms/*/*.lock')]
 
