@@ -4,8 +4,9 @@ TOX = .venv/bin/tox run -q
 
 .PHONY: demo test lint conformance bench pack clean
 
+# make demo SCENARIO=ingress KEEP=1; without a known scenario it says which there are
 demo: .venv/ready
-	@KEEP=$(KEEP) $(TOX) -q -e demo
+	@KEEP=$(KEEP) SCENARIO=$(SCENARIO) $(TOX) -q -e demo
 
 test: .venv/ready
 	@$(TOX)

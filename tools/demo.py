@@ -1,5 +1,6 @@
-"""Show the whole way of a certificate request: pack, deploy, integrate, verify, step by step.
+"""Show what users do with the charms: pack, deploy, integrate, verify, step by step.
 
+SCENARIO in the environment says which story is told; without it, the way of a certificate request.
 Charms run for real on minijuju, the one-machine stand-in for Juju. With KEEP=1 in the environment
 the model stays and the last lines say how to look around.
 """
@@ -8,28 +9,61 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import jubilant
 
 import pack
+import programs
+from backends import process
+from scenarios import certificate, end_to_end, ingress, rotation, swap
+from scenarios.client import Unexpected
+from scenarios.stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PROVIDER = 'self-signed-certificates'
 MODEL = 'demo'
+DEFAULT = 'certificate'
+
+
+class Scenario(Protocol):
+    """A module of `scenarios` that tells a story."""
+
+    @property
+    def CHARMS(self) -> Sequence[str]:  # noqa: N802 : constants of modules
+        """Folders of the charms in it."""
+        ...
+
+    @property
+    def PROGRAMS(self) -> Sequence[str]:  # noqa: N802
+        """What it calls."""
+        ...
+
+    def tell(self, stage: Stage, /) -> None:
+        """Play it; raises `Unexpected` where it does not come out as it should."""
+
+    def hints(self, stage: Stage, /) -> list[str]:
+        """Commands for whoever looks around afterwards."""
+        ...
+
+
+SCENARIOS: dict[str, Scenario] = {
+    DEFAULT: certificate,
+    'swap': swap,
+    'ingress': ingress,
+    'end-to-end': end_to_end,
+    'rotation': rotation,
+}
 
 
 @contextlib.contextmanager
@@ -68,68 +102,54 @@ def show(title: str, text: str) -> None:
     print('\n'.join(f'   {line}'.rstrip() for line in text.strip().splitlines()), end='\n\n')
 
 
-def openssl(*arguments: str, text: str = '') -> str:
-    """The output of an openssl command; one that fails ends the demo with its words."""
-    command = ['openssl', *arguments]
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f'demo: {" ".join(command)}: {done.stdout}{done.stderr}')
-    return done.stdout
-
-
-def settled(status: jubilant.Status) -> bool:
-    """Every unit is active and has nothing left to do."""
-    return jubilant.all_active(status) and jubilant.all_agents_idle(status)
-
-
-def show_certificate(juju: jubilant.Juju) -> None:
-    """The certificate of the first unit as openssl reads it, and the verdict on its chain."""
-    [issued] = json.loads(juju.run('web/0', 'get-certificate').results['certificates'])
-    fields = ['-noout', '-subject', '-issuer', '-dates', '-ext', 'subjectAltName,extendedKeyUsage']
-    show('The certificate of web/0', openssl('x509', *fields, text=issued['certificate']))
-    ca = juju.run(f'{PROVIDER}/leader', 'get-ca-certificate').results['ca-certificate']
-    with tempfile.TemporaryDirectory() as folder:
-        leaf, root = pathlib.Path(folder, 'web-0.pem'), pathlib.Path(folder, 'ca.pem')
-        leaf.write_text(issued['certificate'], encoding='utf-8')
-        root.write_text(ca, encoding='utf-8')
-        options = ['-x509_strict', '-verify_hostname', 'web-0.internal', '-CAfile', str(root)]
-        verdict = openssl('verify', *options, str(leaf)).replace(f'{folder}/', '')
-    show(f'$ openssl verify {" ".join(options).replace(f"{folder}/", "")} web-0.pem', verdict)
-
-
-def run(juju: jubilant.Juju, artifacts: dict[str, pathlib.Path]) -> None:
-    """The story, told on a juju command that is there."""
+def tell(name: str, state: pathlib.Path, *, keep: bool) -> None:
+    """Pack, play a scenario, say how long it took and, with `keep`, how to look around."""
+    begin = time.monotonic()
+    scenario = SCENARIOS[name]
+    os.environ.setdefault('SOURCE_DATE_EPOCH', '1700000000')  # so that unchanged charms are reused
+    cache, programs_folder = ROOT / '.tox' / 'artifacts', ROOT / '.tox' / 'debian'
+    artifacts: dict[str, pathlib.Path] = {}
+    with step(f'pack {len(scenario.CHARMS)} charms for the Python of this machine'):
+        for folder in scenario.CHARMS:
+            built = pack.build(
+                ROOT / folder,
+                pack.named('host'),
+                state,
+                cache_folder=cache,
+                debian=programs_folder,
+            )
+            artifacts[folder] = built.path
+    minijuju('install', '--into', str(state / 'bin'), '--home', str(state / 'home'))
+    juju = jubilant.Juju(model=MODEL, cli_binary=str(state / 'bin' / 'juju'))
     with step('juju add-model demo'):
         juju.add_model(MODEL)
         juju.cli('switch', MODEL, include_model=False)  # for the commands of whoever looks around
-    with step(f'juju deploy {PROVIDER}: it makes its CA and keeps it in a Juju secret'):
-        juju.deploy(artifacts[PROVIDER], PROVIDER)
-        juju.wait(settled, error=jubilant.any_error, delay=0.1, successes=1)
-    with step('juju deploy web: three units that want a certificate each'):
-        names = {'sans_dns': 'web-{unit}.internal', 'sans-ip': '{address}'}
-        juju.deploy(artifacts['requirer'], 'web', config=names, num_units=3)
-        juju.wait(jubilant.all_agents_idle, error=jubilant.any_error, delay=0.1, successes=1)
-    with step(f'juju integrate web:certificates {PROVIDER}: requests go, certificates come back'):
-        juju.integrate('web:certificates', PROVIDER)
-        juju.wait(settled, error=jubilant.any_error, delay=0.1, successes=1)
-    show('$ juju status', juju.cli('status'))
-    show_certificate(juju)
 
+    def idle() -> jubilant.Status:
+        return juju.wait(
+            jubilant.all_agents_idle, error=jubilant.any_error, delay=0.1, successes=1
+        )
 
-def tell(state: pathlib.Path) -> None:
-    """Pack, run the story, say how long it took."""
-    begin = time.monotonic()
-    os.environ.setdefault('SOURCE_DATE_EPOCH', '1700000000')  # so that unchanged charms are reused
-    folders = {PROVIDER: ROOT / 'charms' / PROVIDER, 'requirer': ROOT / 'tests/charms/requirer'}
-    cache = ROOT / '.tox' / 'artifacts'
-    artifacts: dict[str, pathlib.Path] = {}
-    with step('pack both charms for the Python of this machine'):
-        for name, folder in folders.items():
-            built = pack.build(folder, pack.named('host'), state, cache_folder=cache)
-            artifacts[name] = built.path
-    minijuju('install', '--into', str(state / 'bin'), '--home', str(state / 'home'))
-    run(jubilant.Juju(model=MODEL, cli_binary=str(state / 'bin' / 'juju')), artifacts)
+    stage = Stage(juju, artifacts.__getitem__, state, idle, step, show)
+    scenario.tell(stage)
     print(f'done in {time.monotonic() - begin:.0f} s', flush=True)
+    if keep:
+        print(looking_around(state, scenario.hints(stage)))
+
+
+def looking_around(state: pathlib.Path, commands: Sequence[str]) -> str:
+    """What is said when the model stays."""
+    lines = [
+        f'export PATH={state / "bin"}:$PATH',
+        'juju status',
+        *commands,
+        'and end it:',
+        f'juju destroy-model {MODEL} --no-prompt',
+    ]
+    shown = '\n'.join(line if line == 'and end it:' else f'   {line}' for line in lines)
+    servers = state / 'servers'
+    ended = 'The ACME server and its name server have ended.\n' if servers.exists() else ''
+    return f'\nThe model is still running. {ended}Look around:\n{shown}'
 
 
 def clean_up(state: pathlib.Path) -> None:
@@ -145,18 +165,30 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or '').partition('\n')[0])
     parser.add_argument('--state', type=pathlib.Path, default=ROOT / '.demo', help='its folder')
     parser.add_argument('--stop', action='store_true', help='end a demo that was kept')
+    parser.add_argument(
+        'scenario',
+        nargs='?',
+        default=os.environ.get('SCENARIO') or DEFAULT,
+        help=f'{", ".join(SCENARIOS)}; default: SCENARIO in the environment, or {DEFAULT}',
+    )
     arguments = parser.parse_args()
     state: pathlib.Path = arguments.state.absolute()
-    clean_up(state)  # one that was kept
     if arguments.stop:
+        clean_up(state)
         return 0
+    name: str = arguments.scenario
+    if name not in SCENARIOS:
+        known = ', '.join(SCENARIOS)
+        print(f'demo: there is no scenario {name}; there are {known}', file=sys.stderr)
+        return 1
+    clean_up(state)  # one that was kept
+    if programs.main(list(SCENARIOS[name].PROGRAMS)):
+        return 1
     for signal_number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signal_number, lambda number, _: sys.exit(128 + number))
     keep = os.environ.get('KEEP', '') not in {'', '0'}
     try:
-        tell(state)
-        if keep:
-            print(HINTS.format(bin=state / 'bin', provider=PROVIDER, model=MODEL))
+        tell(name, state, keep=keep)
     except BaseException as error:
         keep = False
         if isinstance(error, KeyboardInterrupt):
@@ -181,16 +213,9 @@ FAILURES = (
     jubilant.WaitError,
     OSError,  # a wait that took too long among them
     subprocess.CalledProcessError,
+    process.Failed,
+    Unexpected,
 )
-HINTS = """
-The model is still running. Look around:
-   export PATH={bin}:$PATH
-   juju status
-   juju run web/1 get-certificate
-   juju config {provider} ca-common-name="My CA"
-   juju debug-log --limit 20
-and end it:
-   juju destroy-model {model} --no-prompt"""
 
 
 if __name__ == '__main__':

@@ -24,6 +24,8 @@ PACKAGES = {
     'pebble': 'pebble',
     'named': 'bind9',
     'faketime': 'faketime',
+    'curl': 'curl',
+    'haproxy': 'haproxy',
 }
 """Debian and Ubuntu package of each program that tests and demos call."""
 POLICY = pathlib.Path('/usr/sbin/policy-rc.d')
@@ -56,7 +58,7 @@ def main(programs: list[str]) -> int:
 def is_there(program: str) -> bool:
     """Whether a program is on PATH, or where Debian keeps servers."""
     path = os.environ.get('PATH', os.defpath)
-    if program == 'named':
+    if program in {'haproxy', 'named'}:
         path = os.pathsep.join([path, '/usr/sbin'])
     return shutil.which(program, path=path) is not None
 
