@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-BETWEEN = 0.1
+BETWEEN = 0.2
 """Seconds between two rounds of calls."""
 TIMEOUT = 5
 
@@ -48,16 +48,20 @@ def api_context() -> ssl.SSLContext | None:
 def listener_context() -> ssl.SSLContext:
     """TLS towards units that call: they have to have a certificate as well."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain('peer.pem')
-    context.load_verify_locations('trust.pem')
     context.verify_mode = ssl.CERT_REQUIRED
-    return context
+    return authenticated(context)
 
 
 def caller_context() -> ssl.SSLContext:
     """TLS towards units that are called; their certificates have to be for their addresses."""
-    context = ssl.create_default_context(cafile='trust.pem')
+    return authenticated(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+
+
+def authenticated(context: ssl.SSLContext) -> ssl.SSLContext:
+    """The context with this unit's certificate and trust: without CAs it trusts nobody."""
     context.load_cert_chain('peer.pem')
+    if pathlib.Path('trust.pem').exists():
+        context.load_verify_locations('trust.pem')
     return context
 
 
