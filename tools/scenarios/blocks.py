@@ -12,7 +12,7 @@ from scenarios.client import Target, Unexpected, Watch
 
 if TYPE_CHECKING:
     import pathlib
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from scenarios.stage import Stage
 
@@ -91,26 +91,26 @@ def site(stage: Stage) -> Target:
     return Target(SITE_NAME, stage.address(f'{INGRESS}/0'), int(str(port)))
 
 
-def api(stage: Stage, unit: int = 0) -> Target:
+def api(stage: Stage, unit: int = 0, app: str = APPLICATION) -> Target:
     """The API of a unit as clients see it."""
-    options = stage.juju.config(APPLICATION)
-    address = stage.address(f'{APPLICATION}/{unit}')
+    options = stage.juju.config(app)
+    address = stage.address(f'{app}/{unit}')
     return Target(str(options['api-name']), address, int(str(options['port'])))
 
 
-def peer(stage: Stage, unit: int = 0) -> Target:
+def peer(stage: Stage, unit: int = 0, app: str = APPLICATION) -> Target:
     """A unit as the other units see it: by its address."""
-    address = stage.address(f'{APPLICATION}/{unit}')
-    return Target(address, address, int(str(stage.juju.config(APPLICATION)['peer-port'])))
+    address = stage.address(f'{app}/{unit}')
+    return Target(address, address, int(str(stage.juju.config(app)['peer-port'])))
 
 
-def calls(stage: Stage, unit: int = 0) -> dict[str, dict[str, Any]]:
+def calls(stage: Stage, unit: int = 0, app: str = APPLICATION) -> dict[str, dict[str, Any]]:
     """What came of a unit's calls to the others, by address."""
-    found = stage.juju.run(f'{APPLICATION}/{unit}', 'show-peers').results['peers']
+    found = stage.juju.run(f'{app}/{unit}', 'show-peers').results['peers']
     return json.loads(found)
 
 
-def await_calls(stage: Stage, *, answered: bool, units: int = 2) -> None:
+def await_calls(stage: Stage, *, answered: bool, units: int = 2, app: str = APPLICATION) -> None:
     """Wait until each unit's calls to the others are all answered, or all fail.
 
     Raises Unexpected after half a minute.
@@ -118,9 +118,9 @@ def await_calls(stage: Stage, *, answered: bool, units: int = 2) -> None:
     grows, stays = ('answered', 'failed') if answered else ('failed', 'answered')
     deadline = time.monotonic() + 30
     for unit in range(units):
-        before = calls(stage, unit)
+        before = calls(stage, unit, app)
         while True:
-            after = calls(stage, unit)
+            after = calls(stage, unit, app)
             if len(after) == units - 1 and all(
                 address in before
                 and one[grows] > before[address][grows]
@@ -129,8 +129,14 @@ def await_calls(stage: Stage, *, answered: bool, units: int = 2) -> None:
             ):
                 break
             if time.monotonic() > deadline:
-                raise Unexpected(f'{APPLICATION}/{unit}: calls are not all {grows}: {after}')
+                raise Unexpected(f'{app}/{unit}: calls are not all {grows}: {after}')
             before = after
+
+
+def complaint(stage: Stage, unit: int = 0, app: str = APPLICATION) -> str:
+    """Why a unit refused the last connection that it refused."""
+    command = ('tail', '-n', '1', 'state/server.log')
+    return stage.juju.exec(*command, unit=f'{app}/{unit}').stdout.strip()
 
 
 def swap(stage: Stage, endpoint: str, old: str, new: str) -> None:
@@ -141,18 +147,22 @@ def swap(stage: Stage, endpoint: str, old: str, new: str) -> None:
     stage.settle()
 
 
-def rotate(stage: Stage, *, compromised: bool = False, units: int = 2) -> Watch:
-    """Have the internal CA replaced; gives what came of calls between units meanwhile."""
-    before = [one for unit in range(units) for one in calls(stage, unit).values()]
+def rotate(stage: Stage, *, compromised: bool = False) -> None:
+    """Have the internal CA replaced."""
     parameters = {'compromised': True} if compromised else {}
     stage.juju.run(f'{INTERNAL}/leader', 'rotate-private-key', parameters)
     stage.settle()
-    after = [one for unit in range(units) for one in calls(stage, unit).values()]
 
-    def grown(key: str) -> int:
-        return sum(one[key] for one in after) - sum(one[key] for one in before)
 
-    return Watch(grown('answered'), grown('failed'))
+def count_calls(stage: Stage, act: Callable[[], object], app: str = APPLICATION) -> Watch:
+    """What came of calls between two units while something was done."""
+
+    def total(key: str) -> int:
+        return sum(one[key] for unit in (0, 1) for one in calls(stage, unit, app).values())
+
+    answered, failed = total('answered'), total('failed')
+    act()
+    return Watch(total('answered') - answered, total('failed') - failed)
 
 
 def trusted(stage: Stage) -> set[str]:

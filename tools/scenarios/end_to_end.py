@@ -38,7 +38,8 @@ def tell(stage: Stage) -> None:
         internal = blocks.internal_root(stage)
         _show_calls(stage)
         stage.tell(client.refused(blocks.api(stage), internal))
-        stage.tell(client.refused(blocks.peer(stage), internal))
+        client.refused(blocks.peer(stage), internal)
+        stage.show('A client without a certificate is no unit', blocks.complaint(stage))
         with stage.step('juju remove-relation application:receive-ca-cert: no trust, no calls'):
             juju.remove_relation(*TRUST)
             stage.settle()

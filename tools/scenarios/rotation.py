@@ -47,7 +47,7 @@ def tell(stage: Stage) -> None:
         stage.step(f'juju run {INTERNAL}/leader rotate-private-key'),
         client.watching(site, edge) as watch,
     ):
-        calls = blocks.rotate(stage)
+        calls = blocks.count_calls(stage, lambda: blocks.rotate(stage))
     new = blocks.internal_root(stage, 'new-root.pem')
     stage.tell(client.accepted(api, new))
     stage.tell(client.refused(api, old))
@@ -62,7 +62,7 @@ def tell(stage: Stage) -> None:
         stage.step(f'juju run {INTERNAL}/leader rotate-private-key compromised=true'),
         client.watching(site, edge) as watch,
     ):
-        calls = blocks.rotate(stage, compromised=True)
+        calls = blocks.count_calls(stage, lambda: blocks.rotate(stage, compromised=True))
         blocks.await_calls(stage, answered=True)
     newest = blocks.internal_root(stage, 'newest-root.pem')
     stage.tell(client.accepted(api, newest))

@@ -6,11 +6,11 @@ import contextlib
 import dataclasses
 from typing import TYPE_CHECKING
 
+import jubilant
+
 if TYPE_CHECKING:
     import pathlib
     from collections.abc import Callable, Generator
-
-    import jubilant
 
     from scenarios.client import Answer
 
@@ -43,17 +43,14 @@ class Stage:
     show: Callable[[str, str], None] = unheard
 
     def settle(self) -> None:
-        """Wait until every unit is active; raises TimeoutError after a minute of idleness."""
-        self.juju.wait(
-            lambda status: all(
-                unit.workload_status.current == 'active'
-                for app in status.apps.values()
-                for unit in app.units.values()
-            ),
-            delay=0.1,
-            successes=1,
-        )
-        self.idle()
+        """Wait until every unit is active and has nothing left to do.
+
+        Raises jubilant's WaitError when a hook fails, TimeoutError after its time.
+        """
+        while True:
+            self.juju.wait(jubilant.all_active, error=jubilant.any_error, delay=0.1, successes=1)
+            if jubilant.all_active(self.idle()):
+                return
 
     def file(self, name: str, text: str) -> pathlib.Path:
         """A file of a client, with this text."""
