@@ -16,10 +16,24 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
+PLACES = os.pathsep.join(
+    str(ROOT / place) for place in ('tools', 'tests/minijuju/src', 'shared/src')
+)
+CLAIMS = {
+    'certificate': 'web-0.pem: OK',
+    'swap': 'Integration provider',
+    'ingress': '503 Service Unavailable',
+    'end-to-end': '"last": "self-signed-certificates-operator"',
+    'rotation': 'CAs in trust now: 2',
+}
+SCENARIOS = tuple(CLAIMS) if os.environ.get('DEMOS') == 'all' else ('certificate',)
+"""The others take minutes together: `tox -e demos` tells all."""
+
+
 def demo(state: pathlib.Path, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, str(ROOT / 'tools/demo.py'), '--state', str(state)],
-        env={**os.environ, 'PYTHONPATH': f'{ROOT}/tools:{ROOT}/tests/minijuju/src', **environment},
+        env={**os.environ, 'PYTHONPATH': PLACES, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -44,12 +58,16 @@ def state(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
     folder = tmp_path / 'state'
     yield folder
     stop = [sys.executable, str(ROOT / 'tools/demo.py'), '--state', str(folder), '--stop']
-    environment = {**os.environ, 'PYTHONPATH': f'{ROOT}/tools:{ROOT}/tests/minijuju/src'}
+    environment = {**os.environ, 'PYTHONPATH': PLACES}
     subprocess.run(stop, env=environment, check=True)
 
 
-def test_a_kept_demo_answers_the_commands_that_it_prints(state: pathlib.Path) -> None:
-    output, _ = demo(state, KEEP='1').communicate(timeout=170)
+@pytest.mark.parametrize('scenario', SCENARIOS)
+def test_a_kept_demo_answers_the_commands_that_it_prints(
+    state: pathlib.Path, scenario: str
+) -> None:
+    running = demo(state, KEEP='1', SCENARIO=scenario)
+    output, _ = running.communicate(timeout=290)
     hints = output.partition('Look around:')[2]
     commands = re.findall(r'^   (.+)$', hints, re.MULTILINE)
 
@@ -57,10 +75,30 @@ def test_a_kept_demo_answers_the_commands_that_it_prints(state: pathlib.Path) ->
         ['bash', '-euc', '\n'.join(commands)], capture_output=True, text=True, check=False
     )
 
-    assert 'web-0.pem: OK' in output
+    assert running.returncode == 0, output
+    assert CLAIMS[scenario] in output
     assert len(commands) == 6
     assert done.returncode == 0, done.stderr
-    assert 'BEGIN CERTIFICATE' in done.stdout
+
+
+def test_a_demo_leaves_nothing(state: pathlib.Path) -> None:
+    running = demo(state)
+    output, _ = running.communicate(timeout=290)
+
+    assert running.returncode == 0, output
+    assert not state.exists()
+    assert processes(state) == []
+
+
+def test_an_unknown_scenario_is_answered_with_those_that_there_are(state: pathlib.Path) -> None:
+    running = demo(state, SCENARIO='swop')
+    output, _ = running.communicate(timeout=30)
+
+    assert running.returncode == 1
+    assert output == (
+        'demo: there is no scenario swop; '
+        'there are certificate, swap, ingress, end-to-end, rotation\n'
+    )
 
 
 def test_an_interrupted_demo_leaves_nothing(
