@@ -79,9 +79,11 @@ class Proxy:
         before = self._running()
         if before and not changed:
             return
-        # It asks the one before to finish what it is at, once it listens itself.
+        # It takes the listener of the one before, with connections that wait there, and asks it
+        # to finish what it is at.
+        take_over = ['-x', 'haproxy.sock', '-sf', str(before)] if before else []
         subprocess.run(
-            ['haproxy', '-D', '-f', 'haproxy.cfg', *(['-sf', str(before)] if before else [])],
+            ['haproxy', '-D', '-f', 'haproxy.cfg', *take_over],
             cwd=self._folder,
             env={**os.environ, 'PATH': PATH},
             stdin=subprocess.DEVNULL,
@@ -123,6 +125,7 @@ def _line(server: Server) -> str:
 
 _CONFIGURATION = """global
   pidfile haproxy.pid
+  stats socket unix@haproxy.sock mode 600 level admin expose-fd listeners
   ssl-default-bind-options ssl-min-ver TLSv1.2
 defaults
   mode http
