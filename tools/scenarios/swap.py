@@ -39,7 +39,10 @@ def tell(stage: Stage) -> None:
                 stage.step(f'juju remove-relation {ENDPOINT} {old}, juju integrate ... {new}'),
                 client.watching(api, both) as watch,
             ):
-                blocks.swap(stage, ENDPOINT, old, new)
+                stage.juju.remove_relation(ENDPOINT, old)
+                stage.idle()
+                stage.juju.integrate(ENDPOINT, new)
+                stage.settle()
                 client.accepted(api, after)
             stage.tell(client.accepted(api, after))
             stage.tell(client.refused(api, before))
