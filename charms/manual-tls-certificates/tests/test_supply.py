@@ -21,7 +21,7 @@ from tls_provider.testing import _profile, pki
 DAY = datetime.timedelta(days=1)
 NOW = datetime.datetime.now(datetime.timezone.utc)
 ROOT = pki.Authority.root('root')
-LOWER = ROOT.intermediate('lower')
+LOWER = ROOT.intermediate('lower', path_length=1)
 LOWEST = LOWER.intermediate('lowest')
 OTHER = pki.Authority.root('other')
 CSR = pki.request('a.example', key='ecdsa-p256')

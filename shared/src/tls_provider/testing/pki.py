@@ -200,6 +200,7 @@ class Authority:
         path_length: int | None = 0,
         start: datetime.datetime = START,
         life: datetime.timedelta = LIFE,
+        extensions: Iterable[Extension] = (),
     ) -> Authority:
         """An authority below this one.
 
@@ -209,12 +210,15 @@ class Authority:
             path_length: How many authorities there may be in a row below it.
             start: As for a root.
             life: As for a root.
+            extensions: Beside those of the profile.
 
         """
         full = f'{key}/authority {name}'
         csr = x509.parse_request(request(common_name=name, key=full))
         constraints = (c509.BasicConstraints(ca=True, path_length=path_length), True)
-        certificate = self.sign(csr, is_ca=True, start=start, life=life, extensions=[constraints])
+        certificate = self.sign(
+            csr, is_ca=True, start=start, life=life, extensions=[constraints, *extensions]
+        )
         return Authority(private_key(full), certificate, self)
 
     @property

@@ -7,7 +7,6 @@ which nothing changed does not pay for it.
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import enum
 import hashlib
@@ -15,23 +14,45 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING
 
+from tls_provider.x509._pem import (
+    Block,
+    Malformed,
+    blocks,
+    encoded,
+    fingerprint_of,
+    holds_private_key,
+    single_request,
+)
+
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable
 
-_BEGIN = re.compile(r'-----BEGIN ([^-\r\n]*)-----')
-_REQUEST_LABELS = frozenset({'CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST'})
+__all__ = [
+    'Block',
+    'Certificate',
+    'Key',
+    'Malformed',
+    'Name',
+    'NameKind',
+    'SigningRequest',
+    'blocks',
+    'encoded',
+    'fingerprint_of',
+    'holds_private_key',
+    'is_host_name',
+    'mismatch',
+    'parse_certificate',
+    'parse_certificates',
+    'parse_request',
+    'printable',
+    'refused_signature',
+    'same_subject',
+    'signed_by',
+    'single_request',
+]
+
 _HOST_LABEL = re.compile(r'[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?', re.IGNORECASE | re.ASCII)
-
-
-class Malformed(Exception):
-    """A text is not what it should be; the message says what is wrong and does not quote it."""
-
-    def __init__(self, message: str, *, loads: bool = False):
-        super().__init__(message)
-        self.loads = loads
-        """A request that every requirer can load, though it is unusable: an error entry may carry
-        it. One that does not load would break the requirer."""
 
 
 class NameKind(str, enum.Enum):
@@ -169,42 +190,6 @@ def _is_label(text: str) -> bool:
         return False
 
 
-def single_request(text: str) -> tuple[str, str]:
-    """The text to answer, and what is wrong with what surrounds the request; empty: nothing.
-
-    Of several PEM blocks it is the first request alone: that is what a lenient reader takes, and
-    nothing that came with it, such as a private key, may be echoed.
-    """
-    labels = [label.strip().upper() for label in _BEGIN.findall(text)]
-    first = next((match for match in _BEGIN.finditer(text) if match[1] in _REQUEST_LABELS), None)
-    if len(labels) < 2 or first is None:
-        return text, ''
-    ending = f'-----END {first[1]}-----'
-    end = text.find(ending, first.start())
-    block = text[first.start() : end + len(ending)] if end >= 0 else ''
-    if any('PRIVATE KEY' in label for label in labels):
-        return block, 'a private key came with the request and is public now: make a new key'
-    return block, 'more than one PEM block in the request'
-
-
-def fingerprint_of(pem: str) -> str:
-    """SHA-256 of one certificate's DER in hexadecimal digits, without parsing the certificate.
-
-    Raises `Malformed` where the text is not one PEM block.
-    """
-    lines = pem.strip().splitlines()
-    if (
-        len(lines) < 3
-        or 'BEGIN CERTIFICATE-' not in lines[0]
-        or not lines[-1].startswith('-----END')
-    ):
-        raise Malformed('not a PEM certificate')
-    try:
-        return hashlib.sha256(base64.b64decode(''.join(lines[1:-1]), validate=True)).hexdigest()
-    except ValueError as error:
-        raise Malformed('not a PEM certificate') from error
-
-
 def parse_request(text: str) -> SigningRequest:
     """A signing request from its PEM text; raises `Malformed`.
 
@@ -238,6 +223,20 @@ def signed_by(certificate: Certificate, issuer: Certificate) -> bool:
     return _reader.signed_by(certificate, issuer)
 
 
+def refused_signature(certificate: Certificate, issuer: Certificate) -> str:
+    """The algorithm for which a signature of the issuer is not accepted; empty: not the reason."""
+    from tls_provider.x509 import _reader  # noqa: PLC0415 : imports cryptography
+
+    return _reader.refused_signature(certificate, issuer)
+
+
+def same_subject(certificate: Certificate, request: SigningRequest) -> bool:
+    """Whether a certificate has the subject of a request."""
+    from tls_provider.x509 import _reader  # noqa: PLC0415 : imports cryptography
+
+    return _reader.same_subject(certificate, request)
+
+
 def mismatch(
     request: SigningRequest,
     certificate: Certificate,
@@ -250,48 +249,13 @@ def mismatch(
     """Why a certificate with its chain must not be published for a request; None when it may.
 
     The chain is ordered from the issuer of the certificate to the root and does not hold the
-    certificate. Each must have signed the one before and be entitled to (RFC 5280, 6.1). With
-    `more_names`, names beyond those of the request are no reason, nor wildcards that cover them.
+    certificate. Each must have signed the one before and be entitled to (RFC 5280, 6.1), by path
+    length and names too. With `more_names`, names beyond those of the request are no reason, nor
+    wildcards that cover them.
     """
-    from tls_provider.x509 import _reader  # noqa: PLC0415 : imports cryptography
+    from tls_provider.x509 import _verifier  # noqa: PLC0415 : imports cryptography
 
     chain = tuple(chain)
-    if not chain:
-        return 'the chain is empty'
-    if certificate.public_key != request.public_key:
-        return 'the certificate is for another key than the request'
-    if certificate.is_ca != is_ca:
-        return f'the certificate is {"" if certificate.is_ca else "not "}a CA certificate'
-    if not is_ca and (wrong := _wrong_names(request.names, certificate.names, more_names)):
-        return wrong
-    below = certificate
-    for issuer in chain:
-        if not issuer.is_ca:
-            return 'the chain holds a certificate that is not a CA certificate'
-        if not _reader.signed_by(below, issuer):
-            return 'the chain is not in order: one of its certificates did not sign the one before'
-        below = issuer
-    for one in (certificate, *chain):
-        if not one.not_before <= now <= one.not_after:
-            return f'not valid now but from {one.not_before} to {one.not_after}'
-    return None
-
-
-def _wrong_names(
-    wanted: tuple[Name, ...], found: tuple[Name, ...], more_names: bool
-) -> str | None:
-    if set(wanted) == set(found):
-        return None
-    if not more_names:
-        return 'the names of the certificate are not those of the request'
-    lacking = [name for name in wanted if name not in found and not _is_covered(name, found)]
-    if lacking:
-        return f'the certificate lacks {", ".join(str(name) for name in lacking[:5])}'
-    return None
-
-
-def _is_covered(name: Name, found: tuple[Name, ...]) -> bool:
-    """Whether a wildcard stands for a DNS name (RFC 9525, 6.3: one label, the left-most)."""
-    label, _, parent = name.value.partition('.')
-    wildcard = Name(NameKind.DNS, f'*.{parent}')
-    return name.kind is NameKind.DNS and label != '*' and wildcard in found
+    return _verifier.mismatch(
+        request, certificate, chain, is_ca=is_ca, now=now, more_names=more_names
+    )

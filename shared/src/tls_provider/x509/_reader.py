@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
 _CURVES = {'secp256r1': 'ecdsa-p256', 'secp384r1': 'ecdsa-p384', 'secp521r1': 'ecdsa-p521'}
+_BROKEN = {'md5', 'sha1'}
+"""Hashes with which nothing is signed any more."""
 
 
 def read_request(text: str) -> SigningRequest:
@@ -53,6 +55,34 @@ def signed_by(certificate: Certificate, issuer: Certificate) -> bool:
     except (ValueError, TypeError, exceptions.InvalidSignature, exceptions.UnsupportedAlgorithm):
         return False
     return True
+
+
+def refused_signature(certificate: Certificate, issuer: Certificate) -> str:
+    """See `x509.refused_signature`."""
+    below, above = (x509.load_der_x509_certificate(one.der) for one in (certificate, issuer))
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # as in _read_certificate
+        if below.issuer != above.subject:
+            return ''
+    try:
+        below.verify_directly_issued_by(above)
+    except (ValueError, TypeError, exceptions.UnsupportedAlgorithm):
+        try:
+            algorithm = below.signature_hash_algorithm
+        except exceptions.UnsupportedAlgorithm:
+            return below.signature_algorithm_oid.dotted_string
+        return algorithm.name if algorithm and algorithm.name in _BROKEN else ''
+    except exceptions.InvalidSignature:  # of another key
+        pass
+    return ''
+
+
+def same_subject(certificate: Certificate, request: SigningRequest) -> bool:
+    """See `x509.same_subject`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # as in _read_request
+        wanted = x509.load_der_x509_csr(request.der).subject
+        return x509.load_der_x509_certificate(certificate.der).subject == wanted
 
 
 def _read_request(text: str, csr: x509.CertificateSigningRequest) -> SigningRequest:
