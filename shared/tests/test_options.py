@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 from collections.abc import Callable, Mapping
 
@@ -124,6 +125,42 @@ def test_certificates_count_once():
     found = options.certificates({'name': f'{one.pem}# two\n{two.pem}{one.pem}'}, 'name')
 
     assert found == (one, two)
+
+
+ROOT = pki.Authority.root('one').certificate.pem
+
+
+@pytest.mark.parametrize(
+    'value',
+    [
+        f'{ROOT}{ROOT[:-40]}',
+        f'{ROOT[30:]}{ROOT}',
+        f'{ROOT}junk',
+        f'{pki.request("a.example")}\n{ROOT}',
+        ROOT.replace('CERTIFICATE', 'X509 CRL'),
+        ROOT.replace(ROOT[60:90], 'A' * 30),
+        base64.b64encode(ROOT.encode()).decode(),
+    ],
+    ids=['cut off', 'begin cut off', 'text after', 'a request', 'a label', 'damaged', 'base64'],
+)
+def test_what_is_not_all_certificates_is_named(value: str):
+    with pytest.raises(options.Invalid, match=r'^option x: holds something else than PEM cert'):
+        options.certificates({'x': value}, 'x')
+
+
+@pytest.mark.parametrize('key', ['ed25519', 'rsa-2048', 'ecdsa-p384'])
+@pytest.mark.parametrize('form', ['alone', 'beside a certificate', 'body'])
+def test_a_private_key_is_not_quoted(key: str, form: str):
+    pem = pki.private_key_pem(key)
+    body = ''.join(pem.splitlines()[1:-1])
+    value = {'alone': pem, 'beside a certificate': ROOT + pem, 'body': body}[form]
+
+    for read in (options.certificates, options.items):
+        with pytest.raises(options.Invalid) as caught:
+            read({'x': value}, 'x')
+        assert str(caught.value) == (
+            'option x: holds a private key: it is secret no longer; make a new one'
+        )
 
 
 def test_another_form_is_named():

@@ -24,7 +24,7 @@ from tls_provider.actions import NOT_LEADER, Actions
 from tls_provider.issuer import NotReady
 from tls_provider.options import Invalid
 from tls_provider.provider import Provider
-from tls_provider.secrets import AppSecret, Unreadable
+from tls_provider.secrets import AppSecret, Unreadable, granted
 
 if TYPE_CHECKING:
     import pathlib
@@ -80,10 +80,9 @@ class LegoCharm(ops.CharmBase):
 
     def _load_secret(self, option: str, identifier: str) -> dict[str, str]:
         try:
-            return self.model.get_secret(id=identifier).get_content(refresh=True)
-        except ops.ModelError:
-            problem = f'secret {identifier} is not there, or not granted to {self.app.name}'
-            raise Invalid(option, problem) from None
+            return granted(self.model, identifier)
+        except Unreadable as error:
+            raise Invalid(option, str(error)) from None
 
     def _received_roots(self) -> tuple[str, ...]:
         bags: list[ops.RelationDataContent] = []

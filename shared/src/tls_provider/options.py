@@ -15,6 +15,8 @@ from tls_provider.issuer import EVERY
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_PRIVATE_KEY = 'holds a private key: it is secret no longer; make a new one'
+_CERTIFICATES = frozenset({'CERTIFICATE', 'X509 CERTIFICATE'})
 _UNITS = {'m': 'minutes', 'h': 'hours', 'd': 'days', 'w': 'weeks', '': 'days'}
 _DURATION = re.compile(r'([0-9]{1,9})([mhdw]?)', re.ASCII)
 _APPLICATION = re.compile(r'[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*|remote-[0-9a-f]{32}')
@@ -33,6 +35,8 @@ def text(config: Mapping[str, object], name: str, default: str = '') -> str:
     Also for options of another type, as text.
     """
     value = str(config.get(name, '')).strip() or default
+    if x509.holds_private_key(value):
+        raise Invalid(name, _PRIVATE_KEY)
     if not value.isprintable():
         raise Invalid(name, 'holds characters that cannot be printed')
     return value
@@ -83,12 +87,23 @@ def flag(config: Mapping[str, object], name: str, *, default: bool) -> bool:
 
 
 def certificates(config: Mapping[str, object], name: str) -> tuple[x509.Certificate, ...]:
-    """The certificates of an option in PEM, each once; raises `Invalid`."""
+    """The certificates of an option in PEM, each once; raises `Invalid`.
+
+    Comments may stand before each, and nothing after the last.
+    """
     value = str(config.get(name, '')).strip()
+    if x509.holds_private_key(value):
+        raise Invalid(name, _PRIVATE_KEY)
+    if not value:
+        return ()
     try:
-        found = x509.parse_certificates(value) if value else ()
-    except x509.Malformed:
-        raise Invalid(name, 'holds something else than PEM certificates') from None
+        blocks = x509.blocks(value)
+        others = [one.label for one in blocks if one.label not in _CERTIFICATES]
+        if others or not blocks or not value.endswith(blocks[-1].text):
+            raise Invalid(name, 'holds something else than PEM certificates')
+        found = x509.parse_certificates(value)
+    except x509.Malformed as error:
+        raise Invalid(name, f'holds something else than PEM certificates: {error}') from None
     return tuple({one.fingerprint: one for one in found}.values())
 
 

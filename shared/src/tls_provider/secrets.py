@@ -1,8 +1,9 @@
-"""One secret that the application owns, found by its label."""
+"""Secrets: one that the application owns, found by its label, and those of the operator."""
 
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING
 
 import ops
@@ -15,8 +16,22 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+_IDENTIFIER = re.compile(r'[A-Za-z0-9:/_.][A-Za-z0-9:/_.-]{0,199}')
+
+
 class Unreadable(Exception):
-    """The secret is there but Juju does not give its content; the message says why."""
+    """Juju does not give the content of a secret; the message says why."""
+
+
+def granted(model: ops.Model, identifier: str) -> dict[str, str]:
+    """The content of a secret of the operator, by its identifier; raises `Unreadable`."""
+    if not _IDENTIFIER.fullmatch(identifier):
+        raise Unreadable('what is given is no identifier of a secret; juju secrets shows them')
+    try:
+        return model.get_secret(id=identifier).get_content(refresh=True)
+    except ops.ModelError:
+        problem = f'secret {identifier} is not there, or not granted to {model.app.name}'
+        raise Unreadable(problem) from None
 
 
 class AppSecret(ops.Object):
