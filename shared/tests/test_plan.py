@@ -738,10 +738,15 @@ def test_a_request_says_what_it_replaces_and_who_wants_it(
     orders = Orders(retry=frozenset({key}))
     [retried] = plan([_relation(csr)], _book(csr, failed), AUTHORITY, now, orders)
 
-    found = [one.request for one in (new, due, revoked, retried) if isinstance(one, Ask)]
+    orders = Orders(replace=frozenset({key}))
+    [wanted] = plan([_relation(csr, entries=(entry,))], book, AUTHORITY, now, orders)
+
+    found = [one.request for one in (new, due, revoked, retried, wanted) if isinstance(one, Ask)]
+    assert {one.key for one in found} == {key}
     assert [(one.replaces, one.ordered) for one in found] == [
         ('', False),
         (entry.certificate, False),
         (entry.certificate, True),
         ('', True),
+        (entry.certificate, True),
     ]

@@ -23,6 +23,7 @@ from tls_provider.issuer import (
     Request,
 )
 from tls_provider.provider import Provider
+from tls_provider.summary import Result
 
 Make = Callable[..., str]
 Sign = Callable[..., x509.Certificate]
@@ -552,7 +553,7 @@ def test_a_refusal_falls_with_what_it_depends_on(
     issuer.rejects = False
     if change == 'version of the rules':
         # Stands for a release with other rules.
-        monkeypatch.setattr('tls_provider.provider.RULES_VERSION', 'next')
+        monkeypatch.setattr('tls_provider.policy.RULES_VERSION', 'next')
     elif change == 'capabilities':
         issuer.capabilities = Capabilities('signing', allowed_domains=('example', 'corp'))
     else:
@@ -573,3 +574,46 @@ def test_a_refusal_stands_while_nothing_changes(sign: Sign, root: Sign, make_req
     after = context.run(context.on.update_status(), before)
 
     assert after.relations == before.relations
+
+
+def test_a_pass_is_foreseen_and_nothing_is_written(sign: Sign, root: Sign, make_request: Make):
+    issuer = Signing(sign, root)
+    context = _context(issuer)
+    relation = _relation(make_request('a.example'))
+    state = _state(relation)
+
+    with context(context.on.action('foo'), state) as manager:
+        result = manager.charm.provider.foresee(issuer)
+        answers = manager.charm.model.get_relation('certificates', relation.id)
+        assert answers is not None
+        assert not answers.data[manager.charm.app]
+
+    assert isinstance(result, Result)
+    assert len(result.answers[relation.id].entries) == 1
+
+
+def test_without_the_peer_relation_nothing_is_foreseen(sign: Sign, root: Sign):
+    issuer = Signing(sign, root)
+    context = _context(issuer)
+
+    with context(context.on.action('foo'), testing.State(leader=True)) as manager:
+        result = manager.charm.provider.foresee(issuer)
+
+    assert result == NotReady('waits for the peer relation', blocked=False)
+
+
+def test_the_root_of_what_is_revoked_is_not_the_root_of_what_is_published(
+    context: testing.Context[Charm], make_request: Make
+):
+    relation = _relation(make_request('a.example'))
+    served = context.run(context.on.relation_changed(relation), _state(relation))
+    published = served.get_relation(relation.id)
+    [entry] = json.loads(published.local_app_data['certificates'])
+    gone = dataclasses.replace(
+        published, local_app_data={'certificates': json.dumps([{**entry, 'revoked': True}])}
+    )
+
+    for one, count in ((published, 1), (gone, 0)):
+        state = testing.State(leader=True, relations={testing.PeerRelation('peers'), one})
+        with context(context.on.update_status(), state) as manager:
+            assert len(manager.charm.provider.published_roots()) == count

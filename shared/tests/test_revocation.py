@@ -57,7 +57,7 @@ def _revoke(
     entries: tuple[Entry, ...] = (),
     left: datetime.timedelta = HOUR,
 ) -> Ledger:
-    leaving = [(entry, Record('gen'), False) for entry in entries]
+    leaving = [revocation.Leaving(entry, Record('gen'), False) for entry in entries]
     return revocation.revoke(authority, book or Ledger(), leaving, lambda: now, now + left)
 
 
@@ -145,7 +145,7 @@ def test_what_is_listed_is_not_listed_again(
     serial = f'{certificate.serial:x}'
     waiting = Ledger('', {}, (_waiting(certificate, retry_at=1 << 39),))
     done = Ledger('', revoked=(Revoked(serial, 'gen', 1, 1 << 39),))
-    leaving = [(entry, Record('gen', serial=serial), True)]
+    leaving = [revocation.Leaving(entry, Record('gen', serial=serial), True)]
 
     for book in (waiting, done):
         after = revocation.revoke(Authority(), book, leaving, lambda: now, now + HOUR)

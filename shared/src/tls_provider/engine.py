@@ -24,6 +24,7 @@ from tls_provider.issuer import (
     Revoker,
     Unavailable,
 )
+from tls_provider.revocation import Leaving
 from tls_provider.summary import Tally
 from tls_provider.turns import Turns
 
@@ -61,6 +62,10 @@ class Engine:
         """The answers and the ledger after the pass; `book` is the ledger before it."""
         decisions = tuple(decisions)
         deadline = self.clock() + self.budget
+        # An issuer that gives what it has must not give once more what is to go.
+        ordered = [one for decision in decisions if (one := _leaving(decision)) and one.ordered]
+        if ordered:
+            book = self._revoke(book, ordered, deadline)
         turns = self._ask_all([one for one in decisions if isinstance(one, Ask)], deadline)
         tally = Tally()
         for decision in decisions:
@@ -74,14 +79,18 @@ class Engine:
                     tally.add(decision.relation_id, decision.request.requirer, answer)
         tally.asked = turns.asked
         book = dataclasses.replace(book, generation=self.issuer.generation)
-        if isinstance(self.issuer, Revoker):
-            tally.revokes = True
-            withdrawn = self.issuer.revokes_withdrawn
-            leaving = [one for decision in decisions if (one := _leaving(decision, withdrawn))]
-            book = revocation.revoke(self.issuer, book, leaving, self.clock, deadline)
-        else:
-            book = dataclasses.replace(book, to_revoke=())
+        tally.revokes = isinstance(self.issuer, Revoker)
+        withdrawn = [
+            one for decision in decisions if (one := _leaving(decision)) and not one.ordered
+        ]
+        book = self._revoke(book, withdrawn, deadline)
         return tally.result(book, self.clock())
+
+    def _revoke(self, book: Ledger, leaving: list[Leaving], deadline: datetime.datetime) -> Ledger:
+        if not isinstance(self.issuer, Revoker):
+            return dataclasses.replace(book, to_revoke=())
+        due = [one for one in leaving if one.ordered or self.issuer.revokes_withdrawn]
+        return revocation.revoke(self.issuer, book, due, self.clock, deadline)
 
     def _ask_all(self, asks: list[Ask], deadline: datetime.datetime) -> Turns:
         """Ask for each in turn, or for several at once where the issuer allows it."""
@@ -247,21 +256,15 @@ def _rank(ask: Ask) -> tuple[bool, int]:
     return ask.answer.record.message != NO_TURN, ask.answer.record.attempts
 
 
-def _leaving(decision: Decision, withdrawn: bool) -> tuple[wire.Entry, Record, bool] | None:
-    """The certificate that a decision gives up and that is to be revoked; True: by order.
-
-    Args:
-        decision: Any.
-        withdrawn: Whether those are to be revoked whose request has left.
-
-    """
+def _leaving(decision: Decision) -> Leaving | None:
+    """The certificate that a decision gives up."""
     match decision:
         case Withdraw(entry=entry, record=record, ordered=ordered):
-            return (entry, record, ordered) if withdrawn or ordered else None
+            return Leaving(entry, record, ordered)
         case Ask(answer=answer) | Refuse(answer=answer):
             if answer.entry is None or not answer.revoke:
                 return None
-            return answer.entry, answer.record, True
+            return Leaving(answer.entry, answer.record, True)
         case Keep() | Ignore():
             return None
 

@@ -81,6 +81,8 @@ class Request:
     where there is none."""
     ordered: bool = False
     """The operator wants it now, by an action: a backend that holds back repetitions does not."""
+    key: str = ''
+    """Names the request in its relation, as in the ledger: the same text elsewhere is another."""
 
     @property
     def application(self) -> str:

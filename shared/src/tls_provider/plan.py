@@ -56,6 +56,8 @@ class Orders:
 
     retry: frozenset[str] = frozenset()
     """Ask now, however long these should wait."""
+    replace: frozenset[str] = frozenset()
+    """Ask now for another certificate of these, though one serves."""
     revoke: frozenset[str] = frozenset()
     """Replace the certificates of these, and revoke them at their authority."""
 
@@ -169,11 +171,12 @@ class _Planner:
             return keep
         current = answer.serves and record.generation == authority.generation
         due = self.now >= record.renew_at or record.not_before > self.now + _CLOCK_TOLERANCE
-        if current and not submission.flaw and not due:
+        replace = answer.key in self.orders.replace
+        if current and not submission.flaw and not (due or replace):
             return keep
         # A final refusal that is not published, or no longer, has to be given again.
         lost = record.retry_at == ledger.NEVER and not answer.serves and not answer.refusal
-        ordered = answer.key in self.orders.retry or answer.revoke
+        ordered = answer.key in self.orders.retry or answer.revoke or replace
         if record.waits(authority.settings, self.now) and not (lost or ordered):
             return keep
         try:
@@ -185,7 +188,7 @@ class _Planner:
             rejected = Rejected(ErrorCode.OTHER, message)
             return Refuse(relation_id, submission.owner, submission.csr, rejected, answer)
         replaces = answer.entry.certificate if answer.entry else ''
-        request = Request(csr, submission.is_ca, submission.owner, replaces, ordered)
+        request = Request(csr, submission.is_ca, submission.owner, replaces, ordered, answer.key)
         flaw = Rejected(ErrorCode.OTHER, submission.flaw) if submission.flaw else None
         if rejected := flaw or policy.judge(request, authority.rules):
             return Refuse(relation_id, submission.owner, submission.csr, rejected, answer)

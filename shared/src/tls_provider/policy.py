@@ -6,20 +6,23 @@ so that what is advertised and what is enforced cannot disagree.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tls_provider import x509
 from tls_provider.issuer import ErrorCode, Rejected
 from tls_provider.x509 import NameKind
 
 if TYPE_CHECKING:
-    from tls_provider.issuer import Capabilities, Request
+    from tls_provider.issuer import Capabilities, Issuer, Request
 
 Rule = Callable[['Request'], Rejected | None]
 
+RULES_VERSION = '1'
+"""Part of the settings: refusals under older rules do not stand. Raise it when a rule changes."""
 MAX_NAMES = 100
 """Names in one request: what public authorities take, and little enough for any databag."""
 # Upper bounds of X.520 for the subject attributes that people use, by dotted object identifier.
@@ -35,6 +38,16 @@ _SUBJECT_LENGTHS = {
     '1.2.840.113549.1.9.1': ('e-mail address', 1, 255),
 }
 _HASHES = {'sha256', 'sha384', 'sha512'}
+
+
+def settings(issuer: Issuer) -> str:
+    """A short fingerprint of all that an answer depends on, the version of the rules included."""
+    capabilities: dict[str, object] = {
+        name: sorted(cast('frozenset[str]', value)) if isinstance(value, frozenset) else value
+        for name, value in vars(issuer.capabilities).items()
+    }
+    text = f'{RULES_VERSION} {capabilities} {issuer.generation} {issuer.settings}'
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def judge(request: Request, rules: Iterable[Rule]) -> Rejected | None:

@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import hashlib
 import logging
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import ops
 
@@ -26,12 +26,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-RULES_VERSION = '1'
-"""Part of the settings: refusals under older rules do not stand. Raise it when a rule changes."""
 BUDGET = datetime.timedelta(minutes=2)
 """How long one pass may ask the issuer; Juju holds back the unit's other events meanwhile."""
 
 _LEDGER = 'ledger'
+_NO_PEERS = NotReady('waits for the peer relation', blocked=False)
 
 
 class Provider(ops.Object):
@@ -133,9 +132,13 @@ class Provider(ops.Object):
         return max((record.not_after for record in self.ledger().records.values()), default=0)
 
     def published_roots(self) -> tuple[str, ...]:
-        """PEM texts of the roots of published certificates, each once; for the leader."""
+        """PEM texts of the roots of published certificates, each once; for the leader.
+
+        Those that are shown as revoked do not count.
+        """
         answers = [wire.read_answers(one.data[self._charm.app]) for one in self._relations()]
-        return tuple(dict.fromkeys(entry.ca for one in answers for entry in one.entries))
+        entries = [entry for one in answers for entry in one.entries if not entry.revoked]
+        return tuple(dict.fromkeys(entry.ca for entry in entries))
 
     def reconcile(
         self, orders: Orders | None = None, *, ending: ops.Relation | None = None
@@ -153,20 +156,11 @@ class Provider(ops.Object):
             return None
         peers = self.model.get_relation(self._peers)
         if peers is None:
-            self._state = NotReady('waits for the peer relation', blocked=False)
+            self._state = _NO_PEERS
             return self._state
         issuer = self._issuer()
         book = self.ledger()
-        read = self._read_all()
-        if ending is not None:
-            published = wire.read_answers(ending.data[self._charm.app])
-            read.append(Relation(ending.id, published=published))
-        if isinstance(issuer, NotReady):
-            result = hold(plan(read, book, None, _now()), book, _now())
-        else:
-            settings = _settings(issuer)
-            decisions = plan(read, book, self._authority(issuer, settings), _now(), orders)
-            result = Engine(issuer, settings, _now, BUDGET).carry_out(decisions, book)
+        result = self._decide(issuer, book, orders, ending)
         for relation in self._relations():
             values = wire.write_answers(result.answers.get(relation.id, wire.Answers()))
             if not isinstance(issuer, NotReady):
@@ -183,6 +177,32 @@ class Provider(ops.Object):
         databag.write(peers.data[self._charm.app], {_LEDGER: ledger.dumps(new_book)})
         self._state = issuer if isinstance(issuer, NotReady) else result
         return self._state
+
+    def foresee(self, issuer: Issuer, orders: Orders | None = None) -> Result | NotReady:
+        """What a pass with an issuer would come to; nothing is written. For the leader.
+
+        The issuer is asked as in any pass: for one whose answers change nothing outside.
+        """
+        if self.model.get_relation(self._peers) is None:
+            return _NO_PEERS
+        return self._decide(issuer, self.ledger(), orders)
+
+    def _decide(
+        self,
+        issuer: Issuer | NotReady,
+        book: Ledger,
+        orders: Orders | None,
+        ending: ops.Relation | None = None,
+    ) -> Result:
+        read = self._read_all()
+        if ending is not None:
+            published = wire.read_answers(ending.data[self._charm.app])
+            read.append(Relation(ending.id, published=published))
+        if isinstance(issuer, NotReady):
+            return hold(plan(read, book, None, _now()), book, _now())
+        settings = policy.settings(issuer)
+        decisions = plan(read, book, self._authority(issuer, settings), _now(), orders)
+        return Engine(issuer, settings, _now, BUDGET).carry_out(decisions, book)
 
     def ledger(self) -> Ledger:
         """What is remembered of the requests; for the leader."""
@@ -269,13 +289,3 @@ def _log(result: Result, logged: str) -> str:
 
 def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.timezone.utc)
-
-
-def _settings(issuer: Issuer) -> str:
-    """A short fingerprint of all that an answer depends on, the version of the rules included."""
-    capabilities: dict[str, object] = {
-        name: sorted(cast('frozenset[str]', value)) if isinstance(value, frozenset) else value
-        for name, value in vars(issuer.capabilities).items()
-    }
-    text = f'{RULES_VERSION} {capabilities} {issuer.generation} {issuer.settings}'
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

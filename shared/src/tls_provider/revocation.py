@@ -20,10 +20,20 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+@dataclasses.dataclass(frozen=True)
+class Leaving:
+    """A published certificate that is given up."""
+
+    entry: wire.Entry
+    record: Record
+    ordered: bool
+    """The operator wants it revoked."""
+
+
 def revoke(
     revoker: Revoker,
     book: Ledger,
-    leaving: Iterable[tuple[wire.Entry, Record, bool]],
+    leaving: Iterable[Leaving],
     clock: Callable[[], datetime.datetime],
     deadline: datetime.datetime,
 ) -> Ledger:
@@ -32,8 +42,7 @@ def revoke(
     Args:
         revoker: The authority.
         book: Lists what is still to be revoked, and what was.
-        leaving: Published certificates that are to be revoked from now on, their records, and
-            whether the operator wants it.
+        leaving: Published certificates that are to be revoked from now on.
         clock: Gives the time.
         deadline: No attempt is begun after this time.
 
@@ -46,10 +55,12 @@ def revoke(
     ]
     known = {one.certificate for one in due}
     done = {(one.generation, one.serial) for one in book.revoked}
-    for entry, record, ordered in leaving:
-        one = _revocation(entry, record)
-        if one and one.certificate not in known and (one.generation, record.serial) not in done:
-            due.append(dataclasses.replace(one, ordered=ordered))
+    for given_up in leaving:
+        one = _revocation(given_up.entry, given_up.record)
+        serial = given_up.record.serial
+        if one and one.certificate not in known and (one.generation, serial) not in done:
+            due.append(dataclasses.replace(one, ordered=given_up.ordered))
+            known.add(one.certificate)
     waiting: list[Revocation] = []
     revoked = list(book.revoked)
     for one in due:
