@@ -19,6 +19,7 @@ from tls_provider.issuer import (
     Issued,
     NotReady,
     Outcome,
+    Pending,
     Rejected,
     Request,
     Unavailable,
@@ -30,6 +31,8 @@ AUTHORITY = pki.Authority.root()
 GOOD, OTHER, DOWN, BAD = (
     pki.request(f'{name}.example', common_name=name) for name in ('good', 'other', 'down', 'bad')
 )
+
+SAME_KEY = pki.request('good.example', common_name='good', digest='sha512')
 
 
 class Switched:
@@ -68,6 +71,30 @@ class Wanting(Switched):
     revokes_withdrawn = True
 
 
+class Drawer(Switched):
+    """An issuer that gives what lies in a drawer, as often as it is asked, until it is revoked."""
+
+    given = (pki.request('bad.example', common_name='bad'),)
+
+    def __init__(self, given: tuple[str, ...]):
+        start = datetime.datetime.now(datetime.timezone.utc)
+        self.drawer = [AUTHORITY.sign(x509.parse_request(csr), start=start) for csr in given]
+
+    def issue(self, request: Request, *, timeout: datetime.timedelta) -> Outcome:
+        del timeout
+        for one in self.drawer:
+            if one.public_key == request.csr.public_key:
+                return Issued(one, AUTHORITY.chain)
+        return Pending('the drawer is empty')
+
+    def revoke(
+        self, certificate: x509.Certificate, *, generation: str, timeout: datetime.timedelta
+    ) -> Unavailable | None:
+        del generation, timeout
+        self.drawer = [one for one in self.drawer if one.serial != certificate.serial]
+        return None
+
+
 class Plain:
     """An issuer of an authority that cannot revoke."""
 
@@ -87,7 +114,12 @@ class Charm(ops.CharmBase):
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
         self.provider = Provider(self, issuer=lambda: self.issuer)
-        self.actions = Actions(self, self.provider, trust_anchors=self._trust_anchors)
+        self.actions = Actions(
+            self,
+            self.provider,
+            trust_anchors=self._trust_anchors,
+            revoked='tell the people too' if isinstance(self.issuer, Drawer) else '',
+        )
 
     def _trust_anchors(self) -> tuple[str, ...]:
         if self.anchors == ('unreadable',):
@@ -279,6 +311,23 @@ class TestGetCaCertificate:
 
         assert results == {'ca-certificate': 'new', 'trusted': 'new\nold'}
 
+    def test_what_is_too_long_for_one_result_is_cut_into_pages(
+        self, context: testing.Context[Charm]
+    ):
+        Charm.anchors = ('x' * 50_000, 'y' * 50_000, 'z' * 200_000)
+        state = testing.State(leader=True)
+
+        first, _ = _act(context, state, 'get-ca-certificate')
+        second, _ = _act(context, state, 'get-ca-certificate', page=2)
+
+        assert first == {
+            'ca-certificate': 'x' * 50_000, 'trusted': 'x' * 50_000, 'page': '1 of 2',
+        }  # fmt: skip
+        assert second['trusted'] == 'y' * 50_000 + '\ntoo large to show'
+        assert _fail(context, state, 'get-ca-certificate', page=3) == (
+            'page 3 does not exist; the last one is 2'
+        )
+
     @pytest.mark.parametrize(
         ('anchors', 'message'),
         [
@@ -405,9 +454,14 @@ class TestRevokeCertificate:
         [
             ('', 'parameter id is missing; list-requests and list-certificates show it'),
             (' ', 'parameter id is missing; list-requests and list-certificates show it'),
-            ('4:', 'parameter id: give four digits after the colon at least'),
-            ('4', 'parameter id: give four digits after the colon at least'),
-            ('x\n', 'no certificate has an id that begins with "x"'),
+            ('4:', 'parameter id: give 4 digits of the request at least'),
+            ('1000:', 'parameter id: give 4 digits of the request at least'),
+            ('4', 'parameter id: give 4 digits of the request at least'),
+            ('xxxx\n', 'no certificate has an id that begins with "xxxx"'),
+            (
+                pki.private_key_pem('ed25519'),
+                'parameter id holds a private key: it is secret no longer',
+            ),
             (_id(BAD), f'no certificate has an id that begins with "{_id(BAD)}"'),
         ],
     )
@@ -415,6 +469,58 @@ class TestRevokeCertificate:
         self, wanted: str, message: str, context: testing.Context[Charm], state: testing.State
     ):
         assert _fail(context, state, 'revoke-certificate', id=wanted) == message
+
+    def test_the_digest_alone_is_enough(
+        self, context: testing.Context[Charm], state: testing.State
+    ):
+        results, _ = _act(context, state, 'revoke-certificate', id=_id(GOOD).partition(':')[2])
+
+        assert results['result'] == '1 of 1 have a new certificate'
+
+    def test_every_request_that_has_the_certificate_has_another(
+        self, context: testing.Context[Charm], state: testing.State
+    ):
+        Switched.up = True
+        first = state.get_relation(4)
+        assert isinstance(first, testing.Relation)
+        [entry] = json.loads(first.local_app_data['certificates'])
+        entry['certificate_signing_request'] = SAME_KEY
+        second = testing.Relation(
+            'certificates',
+            id=5,
+            remote_app_name='other',
+            remote_units_data={0: requirers.bag(SAME_KEY)},
+            local_app_data={'certificates': json.dumps([entry])},
+        )
+        state = dataclasses.replace(state, relations={second, *state.relations})
+
+        results, after = _act(context, state, 'revoke-certificate', id=_id(GOOD))
+
+        found = [
+            one.certificate
+            for number in (4, 5)
+            for one in wire.read_answers(after.get_relation(number).local_app_data).entries
+            if one.csr in {GOOD, SAME_KEY}
+        ]
+        assert results['result'] == '2 of 2 have a new certificate'
+        assert len(found) == 2
+        assert entry['certificate'] not in found
+        assert len(Switched.revoked) == 1
+
+    def test_what_is_revoked_is_not_given_in_the_same_pass(
+        self, context: testing.Context[Charm], state: testing.State
+    ):
+        Charm.issuer = Drawer(Drawer.given)
+        _, given = _act(context, state, 'retry-requests', id=_id(BAD))
+        [_, entry] = wire.read_answers(given.get_relation(4).local_app_data).entries
+        assert entry.csr == BAD
+
+        results, after = _act(context, given, 'revoke-certificate', id=_id(BAD))
+
+        assert results['revoked'] == 'tell the people too'
+        assert [
+            one.revoked for one in wire.read_answers(after.get_relation(4).local_app_data).entries
+        ] == [False, True]
 
 
 def test_certificates_of_a_relation_that_breaks_are_revoked_where_the_authority_wants_that(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import ops
 
-from tls_provider import listing, options, x509
+from tls_provider import listing, options
 from tls_provider.issuer import NotReady
 from tls_provider.plan import Orders
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tls_provider.decision import Keep
     from tls_provider.provider import Provider
 
+ID_DIGITS = 4
+"""Of a request's digest, at least, in an id that is given to something that changes it."""
 MAX_DAYS = 36525
 """Of parameter `expiring-within`."""
 NOT_LEADER = 'This action can only be run on the leader unit.'
@@ -40,6 +42,7 @@ class Actions(ops.Object):
         provider: Provider,
         *,
         trust_anchors: Callable[[], Sequence[str]],
+        revoked: str = '',
     ):
         """Observe the actions.
 
@@ -48,12 +51,14 @@ class Actions(ops.Object):
             provider: Knows the requests.
             trust_anchors: PEM texts of one certificate each, newest first; empty where there is no
                 CA yet. Called on any unit. May raise ValueError with a message.
+            revoked: What the operator has to know of a revocation besides.
 
         """
         super().__init__(charm, 'tls-provider-actions')
         self._charm = charm
         self._provider = provider
         self._trust_anchors = trust_anchors
+        self._revoked = revoked
         observe, on = self.framework.observe, charm.on
         observe(on.list_requests_action, self._on_list_requests)
         observe(on.list_certificates_action, self._on_list_certificates)
@@ -103,7 +108,15 @@ class Actions(ops.Object):
         if not anchors:
             event.fail('Root Certificate is not yet generated')
             return
-        event.set_results({'ca-certificate': anchors[0], 'trusted': '\n'.join(anchors)})
+        try:
+            wanted = int(event.params.get('page', 1))
+            text, count = listing.text_page(anchors, wanted)
+            first, _ = listing.text_page(anchors[:1], 1)
+        except (TypeError, ValueError) as error:
+            event.fail(str(error))
+            return
+        more = {'page': f'{wanted} of {count}'} if count > 1 else {}
+        event.set_results({'ca-certificate': first, 'trusted': text, **more})
 
     def _on_retry_requests(self, event: ops.ActionEvent) -> None:
         if not self._leads(event):
@@ -111,7 +124,7 @@ class Actions(ops.Object):
         waiting = [one for one in self._provider.requests() if _waits(one)]
         try:
             if wanted := str(event.params.get('id', '')).strip():
-                waiting = [_one(waiting, wanted, 'request without a certificate')]
+                waiting = [listing.find(waiting, wanted, 'request without a certificate')]
         except ValueError as error:
             event.fail(str(error))
             return
@@ -119,17 +132,16 @@ class Actions(ops.Object):
         self._carry_out(event, Orders(retry=keys), keys)
 
     def _on_revoke_certificate(self, event: ops.ActionEvent) -> None:
+        """Of every request that has the certificate: it is one, however often it is published."""
         if not self._leads(event):
             return
         try:
             wanted = str(event.params.get('id', '')).strip()
-            found = _one(self._issued(), wanted, 'certificate')
-            if len(wanted.partition(':')[2]) < 4:
-                raise ValueError('parameter id: give four digits after the colon at least')
+            found = listing.find(self._issued(), wanted, 'certificate', least=ID_DIGITS)
         except ValueError as error:
             event.fail(str(error))
             return
-        keys = frozenset({found.answer.key})
+        keys = having(self._issued(), found)
         self._carry_out(event, Orders(revoke=keys), keys, found.answer.record.serial)
 
     def _carry_out(
@@ -146,6 +158,8 @@ class Actions(ops.Object):
         more: dict[str, object] = {'result': result}
         if orders.revoke and not state.summary.revokes:
             more['revoked'] = 'not at the authority: it has no revocation'
+        elif orders.revoke and self._revoked:
+            more['revoked'] = self._revoked
         if state.book.to_revoke:
             more['to-revoke'] = len(state.book.to_revoke)
         if state.summary.unrevoked:
@@ -177,16 +191,15 @@ def _give_page(
     event.set_results({**more, **results})
 
 
-def _one(requests: Iterable[Keep], wanted: str, kind: str) -> Keep:
-    """The request of an id as it was shown, or of its beginning; raises ValueError."""
-    if not wanted:
-        raise ValueError('parameter id is missing; list-requests and list-certificates show it')
-    found = [one for one in requests if one.answer.key.startswith(wanted)]
-    if len(found) != 1:
-        number = 'more than one' if found else 'no'
-        shown = x509.printable(wanted, 40)
-        raise ValueError(f'{number} {kind} has an id that begins with "{shown}"')
-    return found[0]
+def having(requests: Iterable[Keep], one: Keep) -> frozenset[str]:
+    """Keys of all requests for which the certificate of one is published."""
+    entry = one.answer.entry
+    text = entry.certificate.strip() if entry else ''
+    return frozenset(
+        other.answer.key
+        for other in requests
+        if other.answer.entry and other.answer.entry.certificate.strip() == text
+    )
 
 
 def _waits(request: Keep) -> bool:

@@ -19,7 +19,7 @@ Row = dict[str, object]
 PAGE = 60_000
 """Characters of JSON in one page. One result of an action has room for 131,071 bytes; the text
 beside it is shorter than the JSON, and a page may exceed this by one row."""
-LARGEST = 120_000
+LARGEST = 100_000
 TOO_LARGE = 'too large to show'
 """Stands for a row that no action can show."""
 _ID_DIGITS = 12
@@ -43,12 +43,50 @@ def page(rows: Sequence[Row | str], number: int) -> Page:
     rows = [
         row if len(text) <= LARGEST else TOO_LARGE for row, text in zip(rows, texts, strict=True)
     ]
-    pages = _pages(json.dumps(row) for row in rows)
-    if not 1 <= number <= len(pages):
-        raise ValueError(f'page {number} does not exist; the last one is {len(pages)}')
-    first, last = pages[number - 1]
+    first, last, count = _page((len(json.dumps(row)) for row in rows), number)
     lines = [_line(row) for row in rows[first:last] if not isinstance(row, str)]
-    return Page(json.dumps(list(rows[first:last])), '\n'.join(lines), len(pages))
+    return Page(json.dumps(list(rows[first:last])), '\n'.join(lines), count)
+
+
+def text_page(texts: Sequence[str], number: int) -> tuple[str, int]:
+    """A page of texts, each on lines of its own, and how many pages there are.
+
+    Raises ValueError as `page`.
+    """
+    texts = [text if len(text) <= LARGEST else TOO_LARGE for text in texts]
+    first, last, count = _page(map(len, texts), number)
+    return '\n'.join(texts[first:last]), count
+
+
+def find(requests: Iterable[Keep], wanted: str, kind: str, *, least: int = 0) -> Keep:
+    """The request of an id as it is shown, or of its beginning; raises ValueError.
+
+    Args:
+        requests: Where it should be.
+        wanted: Relation and digest with a colon between, or the digest alone.
+        kind: What these are, for messages.
+        least: Digits of the digest that are asked for.
+
+    """
+    if not wanted:
+        raise ValueError('parameter id is missing; list-requests and list-certificates show it')
+    if x509.holds_private_key(wanted):
+        raise ValueError('parameter id holds a private key: it is secret no longer')
+    relation, colon, rest = wanted.partition(':')
+    digits = rest if colon else wanted
+    if len(digits) < least:
+        raise ValueError(f'parameter id: give {least} digits of the request at least')
+    prefix = f'{relation}:{digits}'
+    found = [
+        one
+        for one in requests
+        if one.answer.key.startswith(prefix if colon else f'{one.relation_id}:{digits}')
+    ]
+    if len(found) != 1:
+        number = 'more than one' if found else 'no'
+        shown = x509.printable(wanted, 40)
+        raise ValueError(f'{number} {kind} has an id that begins with "{shown}"')
+    return found[0]
 
 
 def request_id(request: Keep) -> str:
@@ -136,18 +174,23 @@ def _line(row: Mapping[str, object]) -> str:
     return '  '.join(x509.printable(column, 200) for column in columns if column)
 
 
-def _pages(texts: Iterable[str]) -> list[tuple[int, int]]:
-    """Where each page begins and ends; one at least, and with an item at least if there is any."""
+def _page(sizes: Iterable[int], number: int) -> tuple[int, int, int]:
+    """Where a page begins and ends, and the number of pages; raises ValueError where it is not.
+
+    There is one page at least, and an item at least in each if there is any.
+    """
     pages = [(0, 0)]
     room = PAGE
-    for index, text in enumerate(texts):
+    for index, size in enumerate(sizes):
         first, _ = pages[-1]
-        if len(text) > room and index > first:
+        if size > room and index > first:
             first, room = index, PAGE
             pages.append((first, index))
         pages[-1] = first, index + 1
-        room -= len(text)
-    return pages
+        room -= size
+    if not 1 <= number <= len(pages):
+        raise ValueError(f'page {number} does not exist; the last one is {len(pages)}')
+    return *pages[number - 1], len(pages)
 
 
 def _time(seconds: int) -> str:

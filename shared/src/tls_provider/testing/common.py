@@ -29,7 +29,7 @@ ACTIONS: dict[str, Any] = {
     'list-requests': {'params': _PAGE},
     'list-certificates': {'params': {**_PAGE, 'expiring-within': {'type': 'string'}}},
     'get-issued-certificates': {'params': _PAGE},
-    'get-ca-certificate': {},
+    'get-ca-certificate': {'params': _PAGE},
     'retry-requests': {'params': _ID},
     'revoke-certificate': {'params': _ID},
 }
