@@ -314,7 +314,7 @@ class TestGetCaCertificate:
     def test_what_is_too_long_for_one_result_is_cut_into_pages(
         self, context: testing.Context[Charm]
     ):
-        Charm.anchors = ('x' * 50_000, 'y' * 50_000, 'z' * 200_000)
+        Charm.anchors = ('x' * 50_000, 'y' * 60_000, 'z' * 200_000)
         state = testing.State(leader=True)
 
         first, _ = _act(context, state, 'get-ca-certificate')
@@ -323,7 +323,7 @@ class TestGetCaCertificate:
         assert first == {
             'ca-certificate': 'x' * 50_000, 'trusted': 'x' * 50_000, 'page': '1 of 2',
         }  # fmt: skip
-        assert second['trusted'] == 'y' * 50_000 + '\ntoo large to show'
+        assert second['trusted'] == 'y' * 60_000 + '\ntoo large to show'
         assert _fail(context, state, 'get-ca-certificate', page=3) == (
             'page 3 does not exist; the last one is 2'
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import collections
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
-import inbox
 import supply
-from desk import INVALID, Done, Failed, der, parsed, with_supplied
+from chain import Pool
+from desk import INVALID, REMOVED, Done, Failed, der, loaded, paged
+from giving import Came, give, had
 from supply import Wrong
 from tls_provider import listing, x509
 
@@ -17,84 +19,108 @@ if TYPE_CHECKING:
     from desk import Desk
     from supply import Checked
     from tls_provider.decision import Keep
+    from tls_provider.x509 import Certificate, SigningRequest
+
+MOST_SHOWN = 20
+"""Names, requests and reasons that are shown of one certificate."""
+
+
+@dataclasses.dataclass
+class Sorted:
+    """One certificate of a bundle and the requests that it is for."""
+
+    certificate: Certificate
+    matching: int
+    """Requests with its key."""
+    fits: list[tuple[Keep, Checked]]
+    problem: str
+    """Why it does not fit the first of the others."""
+
+    def row(self, came: Came) -> listing.Row:
+        """What became of it."""
+        certificate = self.certificate
+        row: listing.Row = {
+            'subject': x509.printable(certificate.subject, 80),
+            'names': [str(name) for name in certificate.names][:MOST_SHOWN],
+            'serial': f'{certificate.serial:x}',
+        }
+        having = [keep for keep, checked in self.fits if came.has(keep, checked)]
+        others = [keep for keep, checked in self.fits if not came.has(keep, checked)]
+        if not self.matching:
+            row['outcome'] = 'CA certificate' if certificate.is_ca else 'no request has this key'
+        elif having:
+            is_new = any(came.has(*one) and not had(*one) for one in self.fits)
+            row['outcome'] = 'supplied' if is_new else 'already there'
+            row['requests'] = [listing.request_id(keep) for keep in having[:MOST_SHOWN]]
+        elif others:
+            row['outcome'] = f'not published: {came.reason(others[0])}'
+        else:
+            row['outcome'] = f'wrong: {self.problem}'
+        if having and others:
+            row['not-published'] = [
+                f'{listing.request_id(keep)}: {came.reason(keep)}' for keep in others[:MOST_SHOWN]
+            ]
+        if warnings := {one for _, checked in self.fits for one in checked.warnings}:
+            row['warnings'] = '; '.join(sorted(warnings))
+        return row
 
 
 def bundle(desk: Desk, params: Mapping[str, Any]) -> Done:
     """`import-certificates`: any number of certificates and CAs, in any order."""
-    given = str(params.get('bundle') or '')
-    if identifier := params.get('secret'):
-        given = '\n'.join([given, *_as_pem(desk.load(identifier))])
-    try:
-        every = supply.certificates(given, 'bundle')
-    except Wrong as error:
-        raise Failed(f'{INVALID} {error}') from error
-    every = tuple({one.fingerprint: one for one in every}.values())
-    rows: list[dict[str, object]] = []
-    accepted: list[Checked] = []
-    answered: set[str] = set()
-    keys = {one.key: one for one in desk.store.supplied}
-    requests = [(one, x509.parse_request(one.csr)) for one in _readable(desk.requests)]
-    for certificate in every:
-        matching = [
-            (keep, csr) for keep, csr in requests if csr.public_key == certificate.public_key
-        ]
-        row: dict[str, object] = {
-            'subject': x509.printable(certificate.subject, 80),
-            'names': [str(name) for name in certificate.names][:20],
-            'serial': f'{certificate.serial:x}',
-        }
-        if not matching:
-            row['outcome'] = 'CA certificate' if certificate.is_ca else 'no request has this key'
-            rows.append(row)
-            continue
-        problems: list[str] = []
-        ids: list[str] = []
-        for keep, csr in matching:
-            try:
-                checked = supply.check(
-                    csr,
-                    [certificate],
-                    [*every, *parsed(desk.anchors)],
-                    is_ca=keep.answer.key.endswith(':ca'),
-                    now=desk.now,
-                )
-            except Wrong as error:
-                problems.append(str(error))
-                continue
-            ids.append(listing.request_id(keep))
-            answered.add(inbox.name(keep.csr))
-            if checked not in accepted:
-                accepted.append(checked)
-        if ids:
-            known = keys.get(inbox.key_digest(certificate.public_key))
-            is_old = known is not None and known.certificate == certificate.pem
-            row |= {'outcome': 'already there' if is_old else 'supplied', 'requests': ids}
-        else:
-            row['outcome'] = f'wrong: {problems[0]}'
-        rows.append(row)
-    counts = _counts(rows)
+    anchors = desk.anchors()
+    every = _every(desk, params)
+    pool = Pool(every, anchors, desk.now)
+    requests: dict[bytes, list[tuple[Keep, SigningRequest]]] = collections.defaultdict(list)
+    for keep in desk.requests:
+        if der(keep.csr):
+            csr = x509.parse_request(keep.csr)
+            requests[csr.public_key].append((keep, csr))
+    found = [_sort(desk, one, requests.get(one.public_key, []), pool) for one in every]
+    came = give(desk.store, [one for sorted_ in found for one in sorted_.fits], desk.foresee)
+    rows = [one.row(came) for one in found]
+    counts = collections.Counter(str(row['outcome']).partition(':')[0] for row in rows)
     text = ', '.join(f'{number} {what}' for what, number in counts.items())
-    results: dict[str, object] = {'result': text, 'report': json.dumps(rows)}
-    if params.get('dry-run') or not accepted:
-        return Done({**results, 'result': f'{text}; nothing was published'})
-    return Done(results, with_supplied(desk.store, accepted, answered))
+    results = {'result': text, **paged('report', rows, params)}
+    tried = [row for row, one in zip(rows, found, strict=True) if one.matching]
+    if tried and not any('requests' in row for row in tried):
+        raise Failed(f'nothing was published: {tried[0]["outcome"]}', results)
+    if params.get('dry-run') or not counts['supplied']:
+        results['result'] = f'{text}; nothing was published'
+    if params.get('dry-run') or came.change.store == desk.store:
+        return Done(results)
+    return Done(results, came.change)
 
 
-def _counts(rows: Sequence[Mapping[str, object]]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for row in rows:
-        outcome = str(row['outcome']).partition(':')[0]
-        found[outcome] = found.get(outcome, 0) + 1
-    return found
-
-
-def _readable(requests: Sequence[Keep]) -> list[Keep]:
-    return [one for one in requests if der(one.csr)]
-
-
-def _as_pem(content: Mapping[str, str]) -> list[str]:
-    """Each value of a secret as PEM, where it is base64 too."""
+def _every(desk: Desk, params: Mapping[str, Any]) -> list[Certificate]:
+    """The certificates of the parameter and of the secret, each once; raises `Failed`."""
+    texts = {'bundle': str(params.get('bundle') or '')}
+    content = loaded(desk, params)
+    texts |= {f'key {key} of the secret': value for key, value in content.items()}
+    if content and not texts['bundle'].strip():
+        del texts['bundle']
     try:
-        return [supply.text(value, f'key {key} of the secret') for key, value in content.items()]
+        found = [one for what, text in texts.items() for one in supply.certificates(text, what)]
     except Wrong as error:
         raise Failed(f'{INVALID} {error}') from error
+    return list({one.fingerprint: one for one in found}.values())
+
+
+def _sort(
+    desk: Desk,
+    certificate: Certificate,
+    matching: Sequence[tuple[Keep, SigningRequest]],
+    pool: Pool,
+) -> Sorted:
+    found = Sorted(certificate, len(matching), [], '')
+    if certificate.fingerprint in desk.store.removed:
+        found.problem = REMOVED
+        return found
+    for keep, csr in matching:
+        is_ca = keep.answer.key.endswith(':ca')
+        try:
+            checked = supply.check(csr, [certificate], pool, is_ca=is_ca, now=desk.now)
+        except Wrong as error:
+            found.problem = found.problem or str(error)
+        else:
+            found.fits.append((keep, checked))
+    return found

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 from typing import TYPE_CHECKING, Any
 
 import ops
@@ -13,24 +14,27 @@ import desk
 import export
 import inbox
 import options
+import renewal
+import store
+from giving import Change
 from tls_provider import databag, x509
 from tls_provider.actions import NOT_LEADER, Actions
 from tls_provider.issuer import NotReady
 from tls_provider.options import Invalid
-from tls_provider.plan import Orders
 from tls_provider.provider import Provider
+from tls_provider.secrets import Unreadable, granted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from tls_provider.summary import Result
 
+logger = logging.getLogger(__name__)
+
 STORE = 'inbox'
 """Key of the peer databag."""
-WARN_DAYS = (7, 14, 30)
-"""Before the first end of a certificate the status asks for another one, in these steps."""
 WORK: Mapping[str, Callable[[desk.Desk, Mapping[str, Any]], desk.Done]] = {
-    'get_outstanding_certificate_requests': desk.outstanding,
+    'get_outstanding_certificate_requests': export.outstanding,
     'provide_certificate': desk.provide,
     'import_certificates': bulk.bundle,
     'export_requests': export.requests,
@@ -45,88 +49,87 @@ class ManualTLSCertificatesCharm(ops.CharmBase):
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
         self._inbox: inbox.Inbox | None = None
+        self._change: Change | None = None
         self._provider = Provider(
             self,
             issuer=self._issuer,
             trust_relations=('send-ca-cert', 'trust_certificate'),
-            remark=self._remark,
+            remark=lambda result: renewal.remark(result.summary.first_expiry, _now()),
         )
-        self._actions = Actions(self, self._provider, trust_anchors=self._trust_anchors)
+        self._actions = Actions(
+            self,
+            self._provider,
+            trust_anchors=self._trust_anchors,
+            revoked='not at your CA: revoke it there too',
+        )
         for name in WORK:
             framework.observe(getattr(self.on, f'{name}_action'), self._on_work)
         framework.observe(self.on.collect_unit_status, self._on_end_of_dispatch)
 
     def _issuer(self) -> inbox.Inbox | NotReady:
         try:
-            wanted = options.parse(self.config)
+            self._inbox = self._inbox_of(self._change or Change(self._store()))
         except Invalid as error:
             return NotReady(str(error), blocked=True)
-        roots = self._provider.published_roots
-        self._inbox = inbox.Inbox(wanted, self._store(), roots, _now())
         return self._inbox
 
-    def _store(self) -> inbox.Store:
+    def _inbox_of(self, change: Change) -> inbox.Inbox:
+        roots = self._provider.published_roots
+        wanted = options.parse(self.config)
+        return inbox.Inbox(wanted, change.store, roots, _now(), change.wanted)
+
+    def _foresee(self, change: Change) -> Result:
+        result = self._provider.foresee(self._inbox_of(change), change.orders)
+        if isinstance(result, NotReady):
+            raise desk.Failed(result.message)
+        return result
+
+    def _store(self) -> store.Store:
         peers = self.model.get_relation('peers')
-        return inbox.loads(peers.data[self.app].get(STORE, '') if peers else '')
-
-    def _write(self, store: inbox.Store) -> None:
-        if peers := self.model.get_relation('peers'):
-            databag.write(peers.data[self.app], {STORE: store.dumps()})
-
-    def _remark(self, result: Result) -> str:
-        """How soon somebody has to renew a certificate: nobody else will."""
-        left = (result.summary.first_expiry - _now().timestamp()) / 86400
-        if not result.summary.first_expiry or left > max(WARN_DAYS):
-            return ''
-        days = next(number for number in WARN_DAYS if left <= number)
-        return f'a certificate ends within {days} days: supply another'
+        return store.loads(peers.data[self.app].get(STORE, '') if peers else '')
 
     def _on_end_of_dispatch(self, _: ops.CollectStatusEvent) -> None:
-        """Keep when requests were seen first, and forget what has ended."""
-        if self._inbox is None or not self.unit.is_leader():
+        """Keep what the pass has changed, and forget what has ended or is not asked for."""
+        peers = self.model.get_relation('peers')
+        if self._inbox is None or peers is None or not self.unit.is_leader():
             return
-        wanted = {inbox.name(one.csr) for one in self._provider.requests()}
-        self._write(self._inbox.store.current(_now(), wanted))
+        requests = self._provider.requests()
+        present = {one.answer.key for one in requests}
+        waiting = {one.answer.key for one in requests if renewal.waits(one)}
+        kept, ended = self._inbox.store.current(_now(), present, waiting).noting(self._inbox.ended)
+        for one in ended:
+            shown = x509.printable(one.subject, 80)
+            logger.warning('%s: "%s" has ended and is left out', options.BUNDLE, shown)
+        if kept != self._store():
+            databag.write(peers.data[self.app], {STORE: kept.dumps()})
 
     def _desk(self) -> desk.Desk:
-        try:
-            bundle = options.parse(self.config).bundle
-        except Invalid as error:
-            raise desk.Failed(str(error)) from error
         relations = self.model.relations['certificates']
         return desk.Desk(
             requests=self._provider.requests(),
             relations=frozenset(one.id for one in relations if one.active),
             store=self._store(),
-            anchors=bundle,
-            load=self._load_secret,
+            anchors=lambda: options.parse(self.config).bundle,
+            load=lambda identifier: granted(self.model, identifier),
+            foresee=self._foresee,
             now=_now(),
             folder=self.charm_dir / 'exports',
         )
-
-    def _load_secret(self, identifier: str) -> Mapping[str, str]:
-        try:
-            return self.model.get_secret(id=identifier).get_content(refresh=True)
-        except ops.ModelError:
-            shown = x509.printable(identifier, 60)
-            problem = f'secret {shown} is not there, or not granted to {self.app.name}'
-            raise desk.Failed(problem) from None
 
     def _on_work(self, event: ops.ActionEvent) -> None:
         work = WORK[event.handle.kind.removesuffix('_action')]
         try:
             if not self.unit.is_leader():
                 raise desk.Failed(NOT_LEADER)
+            desk.guard(event.params, 'parameter')
             done = work(self._desk(), event.params)
-        except desk.Failed as error:
+        except (desk.Failed, Invalid, Unreadable) as error:
+            event.set_results(dict(getattr(error, 'results', {})))
             event.fail(str(error))
             return
-        if done.store is not None:
-            self._write(done.store)
-            state = self._provider.reconcile(Orders(revoke=done.revoke))
-            if isinstance(state, NotReady):
-                event.fail(state.message)
-                return
+        if done.change is not None:
+            self._change = done.change
+            self._provider.reconcile(done.change.orders)
         event.set_results(dict(done.results))
 
     def _trust_anchors(self) -> list[str]:

@@ -1,37 +1,46 @@
 """What the operator's actions do: from parameters and what waits to results and a new store.
 
 Each function gives results to show and what changes; it raises `Failed` with a plain message, and
-then nothing has changed.
+then nothing has changed. What becomes of a change is foreseen before it is made, so that a dry run
+and a real one say the same.
 """
 
 from __future__ import annotations
 
+import collections
 import dataclasses
-import json
 from typing import TYPE_CHECKING, Any
 
-import inbox
 import supply
-from inbox import Refusal, Store, Supplied
+from chain import Pool
+from giving import Came, Change, give, had
+from store import Refusal
 from supply import Wrong
-from tls_provider import x509
+from tls_provider import listing, x509
 from tls_provider.issuer import ErrorCode
+from tls_provider.plan import Orders
 
 if TYPE_CHECKING:
     import datetime
     import pathlib
     from collections.abc import Callable, Mapping, Sequence
 
-    from supply import Checked
+    from store import Store
     from tls_provider.decision import Keep
+    from tls_provider.summary import Result
+    from tls_provider.x509 import Certificate
 
 INVALID = 'Action input is not valid.'
-ID_DIGITS = 4
-"""Of a request's digest, at least, in an id that is given to something that changes it."""
+DRY = 'Nothing was done: dry-run.'
+REMOVED = 'the certificate was removed or revoked before: have another one signed'
 
 
 class Failed(Exception):
     """The action cannot be carried out; the message says why."""
+
+    def __init__(self, message: str, results: Mapping[str, object] | None = None):
+        super().__init__(message)
+        self.results = results or {}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,10 +52,12 @@ class Desk:
     relations: frozenset[int]
     """Identifiers of the relations that are there."""
     store: Store
-    anchors: tuple[str, ...]
-    """PEM texts of certificates at which chains may end, and that complete them."""
+    anchors: Callable[[], tuple[Certificate, ...]]
+    """Gives certificates at which chains may end, and that complete them."""
     load: Callable[[str], Mapping[str, str]]
-    """Gives the content of a Juju secret by its identifier; raises `Failed`."""
+    """Gives the content of a Juju secret by its identifier."""
+    foresee: Callable[[Change], Result]
+    """Gives what a pass would come to. All of these raise where the action is to fail."""
     now: datetime.datetime
     folder: pathlib.Path
     """Where files for the operator are put."""
@@ -57,37 +68,21 @@ class Done:
     """What came of an action."""
 
     results: Mapping[str, object]
-    store: Store | None = None
+    change: Change | None = None
     """None: nothing changes."""
-    revoke: frozenset[str] = frozenset()
-    """Keys of requests whose published certificate is to go."""
 
 
-def outstanding(desk: Desk, params: Mapping[str, Any]) -> Done:
-    """`get-outstanding-certificate-requests`: as Canonical's charm gives them."""
-    if not desk.relations:
-        raise Failed('No certificates relation has been created yet.')
-    relation = params.get('relation-id')
-    rows = [
-        {'csr': one.csr, 'relation_id': one.relation_id}
-        for one in waiting(desk)
-        if relation is None or one.relation_id == relation
-    ]
-    return Done({'result': json.dumps(rows)})
-
-
-def waiting(desk: Desk) -> list[Keep]:
-    """Requests that somebody should sign: not served, not refused, and such that can be read."""
-    return [
-        one
-        for one in desk.requests
-        if not one.answer.serves and one.answer.refusal is None and der(one.csr)
-    ]
+def guard(texts: Mapping[str, object], what: str) -> None:
+    """Raise `Failed` where one of them holds a private key; nothing of it is shown."""
+    for name, value in texts.items():
+        if isinstance(value, str) and x509.holds_private_key(value):
+            raise Failed(f'{what} {name} holds a private key: it is secret no longer')
 
 
 def provide(desk: Desk, params: Mapping[str, Any]) -> Done:
     """`provide-certificate`: one certificate for one request."""
-    given = {**desk.load(params['secret']), **params} if params.get('secret') else params
+    anchors = desk.anchors()
+    given = {**loaded(desk, params), **params}
     targets = _targets(desk, given)
     texts = [str(given.get(name) or '') for name in ('certificate', 'ca-certificate', 'ca-chain')]
     if not texts[0].strip() or not texts[1].strip():
@@ -95,32 +90,36 @@ def provide(desk: Desk, params: Mapping[str, Any]) -> Done:
     try:
         own = supply.certificates(texts[0], 'certificate')
         ca = supply.certificates(texts[1], 'ca-certificate')
-        chain = supply.certificates(texts[2], 'ca-chain') if texts[2].strip() else ()
+        others = supply.certificates(texts[2], 'ca-chain') if texts[2].strip() else ()
     except Wrong as error:
         raise Failed(f'{INVALID} {error}') from error
-    others = [*chain, *ca, *parsed(desk.anchors)]
+    pool = Pool([*own, *others], [*ca, *anchors], desk.now)
     request = x509.parse_request(targets[0].csr)
+    is_ca = targets[0].answer.key.endswith(':ca')
+    candidates = [one for one in own if one.public_key == request.public_key] or others
     try:
-        checked = supply.check(
-            request,
-            [*own, *chain],
-            others,
-            is_ca=targets[0].answer.key.endswith(':ca'),
-            now=desk.now,
-            anchors=ca,
-        )
+        checked = supply.check(request, candidates, pool, is_ca=is_ca, now=desk.now, through=ca[0])
     except Wrong as error:
         raise Failed(str(error)) from error
-    if ca[0].fingerprint not in {one.fingerprint for one in checked.chain}:
-        shown = x509.printable(ca[0].subject, 80)
-        raise Failed(f'ca-certificate "{shown}" is not in the chain of the certificate')
+    if checked.certificate.fingerprint in desk.store.removed:
+        raise Failed(REMOVED)
+    keys = {one.answer.key for one in targets}
+    refused = {key: one for key, one in desk.store.refused.items() if key not in keys}
+    store = dataclasses.replace(desk.store, refused=refused)
+    came = give(store, [(one, checked) for one in targets], desk.foresee)
+    lacking = [one for one in targets if not came.has(one, checked)]
+    if len(lacking) == len(targets):
+        raise Failed(f'the certificate fits and is not published: {came.reason(lacking[0])}')
     results: dict[str, object] = {'result': 'Certificates successfully provided.'}
+    if all(had(one, checked) for one in targets):
+        results['result'] = 'The certificate is published already.'
+    if lacking:
+        results['not-published'] = '; '.join(map(came.reason, lacking[:10]))
     if checked.warnings:
         results['warnings'] = '; '.join(checked.warnings)
     if params.get('dry-run'):
         return Done({**results, 'result': 'The certificate fits; nothing was published.'})
-    answered = {inbox.name(one.csr) for one in targets}
-    return Done(results, with_supplied(desk.store, [checked], answered))
+    return Done(results, came.change)
 
 
 def _targets(desk: Desk, params: Mapping[str, Any]) -> list[Keep]:
@@ -130,15 +129,17 @@ def _targets(desk: Desk, params: Mapping[str, Any]) -> list[Keep]:
     given = str(params.get('certificate-signing-request') or '')
     if not given.strip():
         raise Failed('One or more action parameters are missing.')
+    what = 'certificate-signing-request'
     try:
-        csr = supply.text(given, 'certificate-signing-request')
-        wanted_key = x509.parse_request(csr).der
-    except (Wrong, x509.Malformed) as error:
-        raise Failed(f'{INVALID} certificate-signing-request: {error}') from error
+        wanted_der = x509.parse_request(supply.text(given, what)).der
+    except Wrong as error:
+        raise Failed(f'{INVALID} {error}') from error
+    except x509.Malformed as error:
+        raise Failed(f'{INVALID} {what}: {error}') from error
     relation = params.get('relation-id')
     if relation is not None and relation not in desk.relations:
         raise Failed('Relation does not exist with the provided id.')
-    found = [one for one in desk.requests if der(one.csr) == wanted_key]
+    found = [one for one in desk.requests if der(one.csr) == wanted_der]
     if not found:
         raise Failed('CSR was not found in any requirer databags.')
     if relation is not None:
@@ -153,79 +154,84 @@ def _targets(desk: Desk, params: Mapping[str, Any]) -> list[Keep]:
 def refuse(desk: Desk, params: Mapping[str, Any]) -> Done:
     """`refuse-request`: tell a requirer that it gets nothing, and why; or take that back."""
     request = _by_id(desk.requests, str(params.get('id') or '').strip())
-    name = inbox.name(request.csr)
     refused = dict(desk.store.refused)
     if params.get('withdraw'):
-        if refused.pop(name, None) is None:
+        if refused.pop(request.answer.key, None) is None:
             raise Failed('the request is not refused')
-        result = 'The request waits again.'
     else:
-        code = params.get('code', int(ErrorCode.OTHER))
-        known = {int(one) for one in ErrorCode} - {int(ErrorCode.SERVER_NOT_AVAILABLE)}
-        if code not in known:
-            raise Failed(f'{INVALID} code is none of {", ".join(map(str, sorted(known)))}')
-        reason = str(params.get('reason') or '').strip()
-        if not reason:
-            raise Failed(f'{INVALID} reason is empty: say what the requirer should do')
+        refused[request.answer.key] = _refusal(params)
         if request.answer.serves:
             raise Failed('the request has a certificate; remove it first (remove-certificate)')
-        refused[name] = Refusal(int(code), x509.printable(reason, 200))
+    change = Change(dataclasses.replace(desk.store, refused=refused))
+    came = Came(change, desk.foresee(change))
+    if params.get('withdraw'):
+        result = f'The refusal is taken back; the request is {came.state(request)}.'
+    else:
         result = 'The request is refused.'
-    if params.get('dry-run'):
-        return Done({'result': f'{result} Nothing was done: dry-run.'})
-    return Done({'result': result}, dataclasses.replace(desk.store, refused=refused))
+    return _done(result, change, params)
+
+
+def _refusal(params: Mapping[str, Any]) -> Refusal:
+    code = params.get('code', int(ErrorCode.OTHER))
+    known = {int(one) for one in ErrorCode} - {int(ErrorCode.SERVER_NOT_AVAILABLE)}
+    if code not in known:
+        raise Failed(f'{INVALID} code is none of {", ".join(map(str, sorted(known)))}')
+    reason = str(params.get('reason') or '').strip()
+    if not reason:
+        raise Failed(f'{INVALID} reason is empty: say what the requirer should do')
+    return Refusal(int(code), x509.printable(reason, 200))
 
 
 def remove(desk: Desk, params: Mapping[str, Any]) -> Done:
-    """`remove-certificate`: take a supplied certificate back; its request waits again."""
+    """`remove-certificate`: take a certificate back for good; its requests wait again."""
     request = _by_id(desk.requests, str(params.get('id') or '').strip())
-    entry = request.answer.entry
-    if entry is None:
+    if request.answer.entry is None:
         raise Failed('the request has no certificate')
-    left = tuple(
-        one for one in desk.store.supplied if one.certificate.strip() != entry.certificate.strip()
+    try:
+        certificate = x509.parse_certificate(request.answer.entry.certificate)
+    except x509.Malformed:
+        raise Failed('what is published for the request is no certificate') from None
+    keys = listing.having(desk.requests, request)
+    change = Change(desk.store.without(certificate), Orders(revoke=keys))
+    came = Came(change, desk.foresee(change))
+    states = collections.Counter(
+        came.state(one) for one in desk.requests if one.answer.key in keys
     )
+    became = ', '.join(f'{count} {state}' for state, count in states.items())
+    result = f'The certificate is taken back for good; requests with it: {became}.'
+    return _done(result, change, params)
+
+
+def _done(result: str, change: Change, params: Mapping[str, Any]) -> Done:
     if params.get('dry-run'):
-        return Done({'result': 'The certificate would go. Nothing was done: dry-run.'})
-    return Done(
-        {'result': 'The certificate is gone; its request waits again.'},
-        dataclasses.replace(desk.store, supplied=left),
-        frozenset({request.answer.key}),
-    )
+        return Done({'result': f'{result} {DRY}'})
+    return Done({'result': result}, change)
 
 
 def _by_id(requests: Sequence[Keep], wanted: str) -> Keep:
-    if not wanted:
-        raise Failed('parameter id is missing; list-requests shows it')
-    if len(wanted.partition(':')[2] or wanted) < ID_DIGITS:
-        raise Failed(f'parameter id: give {ID_DIGITS} digits of the request at least')
-    found = [
-        one
-        for one in requests
-        if one.answer.key.startswith(wanted) or inbox.name(one.csr).startswith(wanted)
-    ]
-    if len(found) != 1:
-        number = 'more than one' if found else 'no'
-        raise Failed(f'{number} request has an id that begins with "{x509.printable(wanted, 40)}"')
-    return found[0]
+    try:
+        return listing.find(requests, wanted, 'request', least=listing.LEAST_DIGITS)
+    except ValueError as error:
+        raise Failed(str(error)) from error
 
 
-def with_supplied(store: Store, checked: Sequence[Checked], answered: set[str]) -> Store:
-    """The store with more certificates; what they answer is refused no more."""
-    new = [
-        Supplied(
-            certificate=one.certificate.pem,
-            chain=tuple(link.pem for link in one.chain),
-            key=inbox.key_digest(one.certificate.public_key),
-            is_ca=one.certificate.is_ca,
-            not_after=int(one.certificate.not_after.timestamp()),
-        )
-        for one in checked
-    ]
-    texts = {one.certificate for one in new}
-    kept = [one for one in store.supplied if one.certificate not in texts]
-    refused = {name: one for name, one in store.refused.items() if name not in answered}
-    return dataclasses.replace(store, supplied=(*kept, *new), refused=refused)
+def paged(name: str, rows: Sequence[listing.Row], params: Mapping[str, Any]) -> dict[str, object]:
+    """The page of rows that the parameter asks for, and which it is of how many."""
+    wanted = params.get('page', 1)
+    try:
+        text, count = listing.json_page(rows, int(wanted))
+    except ValueError as error:
+        raise Failed(str(error)) from error
+    return {name: text, **({'page': f'{wanted} of {count}'} if count > 1 else {})}
+
+
+def loaded(desk: Desk, params: Mapping[str, Any]) -> Mapping[str, str]:
+    """What the secret of parameter `secret` holds; empty where none is given."""
+    if not params.get('secret'):
+        return {}
+    content = desk.load(str(params['secret']))
+    guard(content, 'the secret is not used: its key')
+    return content
 
 
 def der(csr: str) -> bytes:
@@ -234,8 +240,3 @@ def der(csr: str) -> bytes:
         return x509.parse_request(csr).der
     except x509.Malformed:
         return b''
-
-
-def parsed(texts: Sequence[str]) -> list[x509.Certificate]:
-    """Certificates of PEM texts that were checked before."""
-    return [x509.parse_certificate(text) for text in texts]

@@ -1,4 +1,4 @@
-"""All requests that wait, as a manifest and as one archive for those who sign."""
+"""All requests that wait, as a list and as one archive for those who sign."""
 
 from __future__ import annotations
 
@@ -8,55 +8,72 @@ import json
 import tarfile
 from typing import TYPE_CHECKING, Any
 
-import desk
-from desk import Done, Failed
-from tls_provider import listing
+from desk import Done, Failed, der, paged
+from renewal import wants_certificate
+from tls_provider import listing, x509
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from desk import Desk
+    from tls_provider.decision import Keep
 
-MOST_INLINE = 90_000
+MOST_INLINE = 70_000
 """Bytes of an archive that a result of an action has room for, in base64."""
 FILE = 'requests.tar.gz'
 
 
-def requests(work: Desk, params: Mapping[str, Any]) -> Done:
+def outstanding(desk: Desk, params: Mapping[str, Any]) -> Done:
+    """`get-outstanding-certificate-requests`: as Canonical's charm gives them."""
+    if not desk.relations:
+        raise Failed('No certificates relation has been created yet.')
+    rows: list[listing.Row] = [
+        {'csr': csr, 'relation_id': one.relation_id} for one, csr in _waiting(desk, params)
+    ]
+    return Done(paged('result', rows, params))
+
+
+def requests(desk: Desk, params: Mapping[str, Any]) -> Done:
     """`export-requests`: what waits, as JSON and as an archive.
 
     The archive is also a file, which `juju scp` fetches.
     """
-    rows = [
-        {**listing.request(one), 'file': f'{_stem(listing.request_id(one))}.csr', 'csr': one.csr}
-        for one in desk.waiting(work)
-        if params.get('relation-id') is None or one.relation_id == params.get('relation-id')
-    ]
+    rows = [_row(one, csr) for one, csr in _waiting(desk, params)]
+    results = {'total': len(rows), **paged('requests', rows, params)}
     archive = _archive(rows)
-    work.folder.mkdir(exist_ok=True)
-    place = work.folder / FILE
+    desk.folder.mkdir(exist_ok=True)
+    place = desk.folder / FILE
     place.write_bytes(archive)
-    try:
-        page = listing.page(rows, int(params.get('page', 1)))
-    except ValueError as error:
-        raise Failed(str(error)) from error
-    results: dict[str, object] = {'total': len(rows), 'file': str(place), 'requests': page.json}
-    if page.count > 1:
-        results['page'] = f'{params.get("page", 1)} of {page.count}'
+    results['file'] = str(place)
     if len(archive) <= MOST_INLINE:
         results['archive'] = base64.b64encode(archive).decode()
     return Done(results)
 
 
-def _stem(identifier: str) -> str:
-    return identifier.replace(':', '-')
+def _waiting(desk: Desk, params: Mapping[str, Any]) -> list[tuple[Keep, str]]:
+    """Requests that somebody should sign and that can be read, each as plain PEM."""
+    relation = params.get('relation-id')
+    found = [
+        (one, data)
+        for one in desk.requests
+        if relation is None or one.relation_id == relation
+        if wants_certificate(one, desk.now) and (data := der(one.csr))
+    ]
+    return [(one, x509.encoded(data, 'CERTIFICATE REQUEST').strip()) for one, data in found]
 
 
-def _archive(rows: list[dict[str, object]]) -> bytes:
+def _row(one: Keep, csr: str) -> listing.Row:
+    row = {**listing.request(one), 'file': f'{listing.request_id(one).replace(":", "-")}.csr'}
+    if one.answer.serves:
+        row['serves-until'] = listing.certificate(one)['not-after']
+    return {**row, 'csr': csr}
+
+
+def _archive(rows: list[listing.Row]) -> bytes:
     """A tar file, compressed: `manifest.json`, and each request as PEM."""
     manifest = [{key: value for key, value in row.items() if key != 'csr'} for row in rows]
     files = {'manifest.json': json.dumps(manifest, indent=1) + '\n'}
-    files |= {str(row['file']): str(row['csr']).strip() + '\n' for row in rows}
+    files |= {str(row['file']): f'{row["csr"]}\n' for row in rows}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode='w:gz') as archive:
         for name, text in files.items():

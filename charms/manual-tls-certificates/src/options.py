@@ -11,6 +11,8 @@ from tls_provider.options import Invalid
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tls_provider.x509 import Certificate
+
 BUNDLE = 'trusted-certificate-bundle'
 
 
@@ -18,8 +20,7 @@ BUNDLE = 'trusted-certificate-bundle'
 class Options:
     """What is accepted and what is told to be trusted, checked."""
 
-    bundle: tuple[str, ...] = ()
-    """PEM texts of one certificate each."""
+    bundle: tuple[Certificate, ...] = ()
     sends_supplied_cas: bool = True
     """Clients are told to trust the roots of published certificates as well."""
     allowed_domains: tuple[str, ...] = ()
@@ -38,9 +39,9 @@ def parse(config: Mapping[str, object]) -> Options:
     )
 
 
-def _bundle(config: Mapping[str, object]) -> tuple[str, ...]:
+def _bundle(config: Mapping[str, object]) -> tuple[Certificate, ...]:
     found = options.certificates(config, BUNDLE)
     if strangers := [one for one in found if not one.is_ca]:
         shown = x509.printable(strangers[0].subject or 'one without a subject', 60)
         raise Invalid(BUNDLE, f'"{shown}" is no CA certificate')
-    return tuple(one.pem for one in found)
+    return found

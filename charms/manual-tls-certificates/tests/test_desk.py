@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from ops import testing
 
-import inbox
+import store
 from charm import STORE, ManualTLSCertificatesCharm
-from inbox import Refusal, Store, Supplied
+from store import Refusal, Store, Supplied
 from tls_provider import wire, x509
 from tls_provider.testing import pki
 
@@ -104,8 +104,8 @@ class TestWaiting:
     def test_since_when_is_remembered(self, context: Context):
         office = Office(context, CSRS[0])
         [peers] = office.state.get_relations('peers')
-        store = inbox.loads(peers.local_app_data[STORE])
-        early = dataclasses.replace(store, since=dict.fromkeys(store.since, 60))
+        known = store.loads(peers.local_app_data[STORE])
+        early = dataclasses.replace(known, since=dict.fromkeys(known.since, 60))
         changed = dataclasses.replace(
             peers, local_app_data={**peers.local_app_data, STORE: early.dumps()}
         )
@@ -258,27 +258,30 @@ class TestKept:
         assert '1 pending' in office.status
 
     def test_what_has_ended_is_forgotten(self):
-        old = Supplied('c', ('l',), 'k', False, int((NOW - DAY).timestamp()))
-        store = Store((old,), {}, {'a': 1, 'b': 2})
+        old = Supplied('c', ('l',), 'k', False, 0, int((NOW - DAY).timestamp()))
+        no = Refusal(999, 'no')
+        known = Store((old,), {'a': no, 'b': no}, {'a': 1, 'b': 2}, {'x': 1, 'y': 1 << 40})
 
-        assert store.current(NOW, {'b'}) == Store((), {}, {'b': 2})
+        left = known.current(NOW, {'a', 'c'}, {'b'})
+
+        assert left == Store((), {'a': no}, {'b': 2}, {'y': 1 << 40})
 
     def test_a_store_goes_through_a_text(self):
         chain = (LOWER.certificate.pem, ROOT.certificate.pem)
         supplied = tuple(
-            Supplied(sign(csr), chain, f'key {number}', False, 9_999_999_999)
+            Supplied(sign(csr), chain, f'key {number}', False, 1, 9_999_999_999, ('x', 'y'), True)
             for number, csr in enumerate(CSRS)
         )
-        store = Store(supplied, {'a': Refusal(102, 'no')}, {'b': 5})
+        known = Store(supplied, {'a': Refusal(102, 'no')}, {'b': 5}, {'c': 6}, ('d',))
 
-        text = store.dumps()
+        text = known.dumps()
 
-        assert inbox.loads(text) == store
+        assert store.loads(text) == known
         assert text.count('BEGIN CERTIFICATE') == 5
 
     @pytest.mark.parametrize('text', ['', '{', '[]', '1', '{"supplied": 1}', '{"refused": [1]}'])
     def test_a_damaged_store_is_empty(self, text: str):
-        assert inbox.loads(text) == Store()
+        assert store.loads(text) == Store()
 
     def test_a_certificate_that_ends_has_to_be_supplied_again(self, context: Context):
         office = Office(context, CSRS[0])

@@ -17,13 +17,11 @@ from tls_provider.issuer import NotReady
 from tls_provider.plan import Orders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from tls_provider.decision import Keep
     from tls_provider.provider import Provider
 
-ID_DIGITS = 4
-"""Of a request's digest, at least, in an id that is given to something that changes it."""
 MAX_DAYS = 36525
 """Of parameter `expiring-within`."""
 NOT_LEADER = 'This action can only be run on the leader unit.'
@@ -137,11 +135,11 @@ class Actions(ops.Object):
             return
         try:
             wanted = str(event.params.get('id', '')).strip()
-            found = listing.find(self._issued(), wanted, 'certificate', least=ID_DIGITS)
+            found = listing.find(self._issued(), wanted, 'certificate', least=listing.LEAST_DIGITS)
         except ValueError as error:
             event.fail(str(error))
             return
-        keys = having(self._issued(), found)
+        keys = listing.having(self._issued(), found)
         self._carry_out(event, Orders(revoke=keys), keys, found.answer.record.serial)
 
     def _carry_out(
@@ -189,17 +187,6 @@ def _give_page(
     if page.count > 1:
         results['page'] = f'{wanted} of {page.count}'
     event.set_results({**more, **results})
-
-
-def having(requests: Iterable[Keep], one: Keep) -> frozenset[str]:
-    """Keys of all requests for which the certificate of one is published."""
-    entry = one.answer.entry
-    text = entry.certificate.strip() if entry else ''
-    return frozenset(
-        other.answer.key
-        for other in requests
-        if other.answer.entry and other.answer.entry.certificate.strip() == text
-    )
 
 
 def _waits(request: Keep) -> bool:

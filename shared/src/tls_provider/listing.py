@@ -22,6 +22,8 @@ beside it is shorter than the JSON, and a page may exceed this by one row."""
 LARGEST = 100_000
 TOO_LARGE = 'too large to show'
 """Stands for a row that no action can show."""
+LEAST_DIGITS = 4
+"""Of a request's digest, in an id that is given to something that changes it."""
 _ID_DIGITS = 12
 
 
@@ -51,11 +53,19 @@ def page(rows: Sequence[Row | str], number: int) -> Page:
 def text_page(texts: Sequence[str], number: int) -> tuple[str, int]:
     """A page of texts, each on lines of its own, and how many pages there are.
 
-    Raises ValueError as `page`.
+    Such a page stands alone and has more room. Raises ValueError as `page`.
     """
     texts = [text if len(text) <= LARGEST else TOO_LARGE for text in texts]
-    first, last, count = _page(map(len, texts), number)
+    first, last, count = _page((len(text) + 2 for text in texts), number, LARGEST)
     return '\n'.join(texts[first:last]), count
+
+
+def json_page(rows: Iterable[Row], number: int) -> tuple[str, int]:
+    """A page of rows as a JSON list, and how many pages there are; else as `text_page`."""
+    texts = [json.dumps(row) for row in rows]
+    shown = [text if len(text) <= LARGEST else json.dumps(TOO_LARGE) for text in texts]
+    text, count = text_page(shown, number)
+    return f'[{text}]'.replace('\n', ', '), count
 
 
 def find(requests: Iterable[Keep], wanted: str, kind: str, *, least: int = 0) -> Keep:
@@ -87,6 +97,17 @@ def find(requests: Iterable[Keep], wanted: str, kind: str, *, least: int = 0) ->
         shown = x509.printable(wanted, 40)
         raise ValueError(f'{number} {kind} has an id that begins with "{shown}"')
     return found[0]
+
+
+def having(requests: Iterable[Keep], one: Keep) -> frozenset[str]:
+    """Keys of all requests for which the certificate of one is published."""
+    entry = one.answer.entry
+    text = entry.certificate.strip() if entry else ''
+    return frozenset(
+        other.answer.key
+        for other in requests
+        if other.answer.entry and other.answer.entry.certificate.strip() == text
+    )
 
 
 def request_id(request: Keep) -> str:
@@ -174,17 +195,17 @@ def _line(row: Mapping[str, object]) -> str:
     return '  '.join(x509.printable(column, 200) for column in columns if column)
 
 
-def _page(sizes: Iterable[int], number: int) -> tuple[int, int, int]:
+def _page(sizes: Iterable[int], number: int, most: int = PAGE) -> tuple[int, int, int]:
     """Where a page begins and ends, and the number of pages; raises ValueError where it is not.
 
     There is one page at least, and an item at least in each if there is any.
     """
     pages = [(0, 0)]
-    room = PAGE
+    room = most
     for index, size in enumerate(sizes):
         first, _ = pages[-1]
         if size > room and index > first:
-            first, room = index, PAGE
+            first, room = index, most
             pages.append((first, index))
         pages[-1] = first, index + 1
         room -= size

@@ -1,0 +1,149 @@
+"""What a pass makes of certificates that were just supplied, and of the requests that they fit."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import store
+from store import Supplied
+from tls_provider import wire
+from tls_provider.plan import Orders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from store import Store
+    from supply import Checked
+    from tls_provider.decision import Keep
+    from tls_provider.summary import Result
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """What an action makes of the store, and what a pass is to do with it."""
+
+    store: Store
+    orders: Orders = dataclasses.field(default_factory=Orders)
+    wanted: frozenset[tuple[str, str]] = frozenset()
+    """As in `Inbox.wanted`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Came:
+    """What a change comes to."""
+
+    change: Change
+    result: Result
+
+    def has(self, request: Keep, checked: Checked) -> bool:
+        """Whether a request has a certificate after the pass."""
+        entry = self._entry(request)
+        return entry is not None and _is(entry, checked)
+
+    def state(self, request: Keep) -> str:
+        """What a request is afterwards."""
+        entry = self._entry(request)
+        if entry and not entry.revoked:
+            return 'served'
+        return 'refused' if self._refusal(request) else 'waiting'
+
+    def reason(self, request: Keep) -> str:
+        """Why a request has not what was supplied for it."""
+        if refusal := self._refusal(request):
+            return f'the request is refused: {refusal.message}'
+        record = self.result.book.records.get(request.answer.key)
+        if record and record.message:
+            return record.message
+        entry = self._entry(request)
+        if entry and not entry.revoked:
+            return 'the request has one that ends later, or had this one before'
+        return 'the request cannot be answered; list-requests shows it'
+
+    def _entry(self, request: Keep) -> wire.Entry | None:
+        found = (one for one in self._answers(request).entries if one.csr == request.csr)
+        return next(found, None)
+
+    def _refusal(self, request: Keep) -> wire.Refusal | None:
+        found = (one for one in self._answers(request).refusals if one.csr == request.csr)
+        return next(found, None)
+
+    def _answers(self, request: Keep) -> wire.Answers:
+        return self.result.answers.get(request.relation_id, wire.Answers())
+
+
+def had(request: Keep, checked: Checked) -> bool:
+    """Whether a certificate was published for a request before."""
+    entry = request.answer.entry
+    return entry is not None and _is(entry, checked)
+
+
+def _is(entry: wire.Entry, checked: Checked) -> bool:
+    return not entry.revoked and entry.certificate.strip() == checked.certificate.pem.strip()
+
+
+def give(
+    known: Store,
+    supplies: Sequence[tuple[Keep, Checked]],
+    foresee: Callable[[Change], Result],
+) -> Came:
+    """What comes of certificates that fit requests; what no request gets is not kept.
+
+    Args:
+        known: What was supplied before.
+        supplies: Requests, each with a certificate that fits.
+        foresee: Gives what a pass would come to.
+
+    """
+    added = known
+    for _, checked in supplies:
+        added = added.keeping(_supplied(checked))
+    change = Change(added, _orders(added, supplies), _wanted(supplies))
+    result = foresee(change)
+    published = {
+        entry.certificate.strip()
+        for answers in result.answers.values()
+        for entry in answers.entries
+        if not entry.revoked
+    }
+    kept = tuple(
+        one
+        for one in added.supplied
+        if one in known.supplied or one.certificate.strip() in published
+    )
+    return Came(
+        dataclasses.replace(change, store=dataclasses.replace(added, supplied=kept)), result
+    )
+
+
+def _wanted(supplies: Iterable[tuple[Keep, Checked]]) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (request.answer.key, checked.certificate.fingerprint) for request, checked in supplies
+    )
+
+
+def _orders(added: Store, supplies: Iterable[tuple[Keep, Checked]]) -> Orders:
+    """Ask for the requests that do not serve, and for those whose certificate is to go."""
+    by_text = {one.certificate: one for one in added.supplied}
+    retry: set[str] = set()
+    replace: set[str] = set()
+    for request, checked in supplies:
+        if not request.answer.serves:
+            retry.add(request.answer.key)
+        elif not had(request, checked) and by_text[checked.certificate.pem].may_replace(
+            store.name(request.csr), request.answer.record.not_after, is_wanted=True
+        ):
+            replace.add(request.answer.key)
+    return Orders(retry=frozenset(retry), replace=frozenset(replace))
+
+
+def _supplied(checked: Checked) -> Supplied:
+    certificate = checked.certificate
+    return Supplied(
+        certificate=certificate.pem,
+        chain=tuple(link.pem for link in checked.chain),
+        key=store.key_digest(certificate.public_key),
+        is_ca=certificate.is_ca,
+        not_before=int(certificate.not_before.timestamp()),
+        not_after=int(certificate.not_after.timestamp()),
+    )
