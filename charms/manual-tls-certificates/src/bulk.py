@@ -86,7 +86,8 @@ def bundle(desk: Desk, params: Mapping[str, Any]) -> Done:
         raise Failed(f'nothing was published: {tried[0]["outcome"]}', results)
     if params.get('dry-run') or not counts['supplied']:
         results['result'] = f'{text}; nothing was published'
-    if params.get('dry-run') or came.change.store == desk.store:
+    is_same = came.change.store == desk.store and not counts['supplied']
+    if params.get('dry-run') or is_same:
         return Done(results)
     return Done(results, came.change)
 

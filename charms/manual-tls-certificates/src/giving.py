@@ -11,6 +11,7 @@ from tls_provider import wire
 from tls_provider.plan import Orders
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import Callable, Iterable, Sequence
 
     from store import Store
@@ -89,12 +90,18 @@ def give(
 ) -> Came:
     """What comes of certificates that fit requests; what no request gets is not kept.
 
+    Of several for one request, the one that lasts longest is meant.
+
     Args:
         known: What was supplied before.
         supplies: Requests, each with a certificate that fits.
         foresee: Gives what a pass would come to.
 
     """
+    best: dict[str, tuple[Keep, Checked]] = {}
+    for request, checked in sorted(supplies, key=_end):  # the last one stays
+        best[request.answer.key] = request, checked
+    supplies = list(best.values())
     added = known
     for _, checked in supplies:
         added = added.keeping(_supplied(checked))
@@ -114,6 +121,10 @@ def give(
     return Came(
         dataclasses.replace(change, store=dataclasses.replace(added, supplied=kept)), result
     )
+
+
+def _end(supply: tuple[Keep, Checked]) -> datetime.datetime:
+    return supply[1].certificate.not_after
 
 
 def _wanted(supplies: Iterable[tuple[Keep, Checked]]) -> frozenset[tuple[str, str]]:

@@ -37,5 +37,6 @@ def wants_certificate(request: Keep, now: datetime.datetime) -> bool:
     record = request.answer.record
     if not request.answer.serves:
         return request.answer.refusal is None
-    life, left = record.not_after - record.not_before, record.not_after - now.timestamp()
+    life = record.not_after - record.not_before + 1  # both seconds count (RFC 5280, 4.1.2.5)
+    left = record.not_after - now.timestamp()
     return left <= life * SHARE_LEFT or (life >= LONG_LIFE and left <= NOTICE)
