@@ -285,7 +285,7 @@ class TestKept:
 
     def test_a_certificate_that_ends_has_to_be_supplied_again(self, context: Context):
         office = Office(context, CSRS[0])
-        old = sign(CSRS[0], life=DAY + datetime.timedelta(minutes=3))
+        old = sign(CSRS[0], life=DAY + datetime.timedelta(minutes=40))
         office.act('import-certificates', bundle=bundle() + old)
         [entry] = office.answers['app0'].entries
 

@@ -142,7 +142,9 @@ class TestBounds:
 
 class TestPrivateKeys:
     @pytest.mark.parametrize(
-        'text', [KEY, f'see {KEY}', base64.b64encode(KEY.encode()).decode(), BODY]
+        'text',
+        [KEY, f'see {KEY}', base64.b64encode(KEY.encode()).decode(), BODY],
+        ids=['PEM', 'in a text', 'base64', 'body'],
     )
     @pytest.mark.parametrize(
         ('name', 'param'),
