@@ -166,3 +166,13 @@ def test_what_left_while_nobody_could_say_is_decided_later(
 
     assert after.to_revoke == ()
     assert len(after.revoked) == wanted
+
+
+def test_why_a_certificate_is_not_revoked(certificate: x509.Certificate):
+    serial = f'{certificate.serial:x}'
+    other = Revocation('junk', '', 1 << 40, message='another')
+    late, down = _waiting(certificate), _waiting(certificate, message='down')
+
+    assert revocation.why_not(Ledger('', {}, (other, down)), serial) == 'down'
+    assert 'no time' in revocation.why_not(Ledger('', {}, (late,)), serial)
+    assert revocation.why_not(Ledger('', {}, (other,)), serial) == ''

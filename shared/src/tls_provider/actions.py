@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import ops
 
-from tls_provider import listing, options
+from tls_provider import listing, options, revocation
 from tls_provider.issuer import NotReady
 from tls_provider.plan import Orders
 
@@ -160,8 +160,8 @@ class Actions(ops.Object):
             more['revoked'] = self._revoked
         if state.book.to_revoke:
             more['to-revoke'] = len(state.book.to_revoke)
-        if state.summary.unrevoked:
-            more['not-revoked'] = state.summary.unrevoked
+        if orders.revoke and (why := revocation.why_not(state.book, old)):
+            more['not-revoked'] = why
         _give_page(event, 'requests', [listing.request(one) for one in after], more)
 
     def _leads(self, event: ops.ActionEvent) -> bool:

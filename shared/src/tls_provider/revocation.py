@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 from typing import TYPE_CHECKING
@@ -81,6 +82,15 @@ def remember(book: Ledger, leaving: Iterable[tuple[wire.Entry, Record]]) -> Ledg
     left = [one for entry, record in leaving if (one := _revocation(entry, record))]
     undecided = [dataclasses.replace(one, undecided=True) for one in left]
     return dataclasses.replace(book, to_revoke=(*book.to_revoke, *undecided))
+
+
+def why_not(book: Ledger, serial: str) -> str:
+    """Why a certificate (hexadecimal digits) is not revoked yet; empty where it is."""
+    for one in book.to_revoke:
+        with contextlib.suppress(x509.Malformed):
+            if f'{x509.parse_certificate(one.certificate).serial:x}' == serial:
+                return one.message or 'there was no time left; it is tried again'
+    return ''
 
 
 def later(
