@@ -175,6 +175,18 @@ def test_a_private_key_is_known_by_any_label(label: str, make_request: Make):
     assert label not in text
 
 
+@pytest.mark.parametrize('damaged', ['-----BEGIN PRIVATE KEY', 'END PRIVATE KEY-----'])
+def test_a_private_key_is_known_by_one_of_its_lines(
+    damaged: str, make_request: Make, private_key: str
+):
+    request = make_request('one.example')
+
+    text, flaw = x509.single_request(private_key.replace(damaged, damaged[1:-1]) + request)
+
+    assert text == request.strip()
+    assert 'private key' in flaw
+
+
 @pytest.mark.parametrize('name', sorted(_LOADABLE | _UNLOADABLE))
 def test_messages_do_not_quote_the_text(name: str, malformations: dict[str, str]):
     error = _malformed(x509.single_request(malformations[name])[0])

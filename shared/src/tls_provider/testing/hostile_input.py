@@ -93,6 +93,11 @@ def _with_private_key() -> Mapping[str, str]:
     return requirers.bag(f'{pki.private_key_pem("ecdsa-p256/lost")}{pki.request("a.example")}')
 
 
+def _with_damaged_private_key() -> Mapping[str, str]:
+    key = pki.private_key_pem('ecdsa-p256/lost').replace('-----BEGIN', '----BEGIN')
+    return requirers.bag(f'{key}{pki.request("a.example")}')
+
+
 def _two_requests() -> Mapping[str, str]:
     return requirers.bag(f'{pki.request("a.example")}\n{pki.request("b.example")}')
 
@@ -145,6 +150,7 @@ ATTACKS = (
     Attack('older label', _csr(_PEM.replace('CERTIFICATE', 'NEW CERTIFICATE')), ISSUED),
     Attack('two requests in one text', _two_requests, 999),
     Attack('private key beside the request', _with_private_key, 999),
+    Attack('damaged private key beside the request', _with_damaged_private_key, 999),
     Attack('garbage in DER', _der(lambda der: der[:-10] + b'\0' * 10), 999),
     Attack('surplus bytes', _der(lambda der: der + b'\0'), NAMED),
     Attack('truncated DER', _der(lambda der: der[:-1]), NAMED),

@@ -11,6 +11,8 @@ import re
 _BEGIN = re.compile(r'-----BEGIN ([^-\r\n]*)-----')
 _REQUEST_LABELS = frozenset({'CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST'})
 _PRIVATE = 'PRIVATE KEY'
+_PRIVATE_LINE = re.compile(r'PRIVATE KEY( BLOCK)?\s*-', re.IGNORECASE)
+"""The end of either of the lines around a key: one of the two may be damaged."""
 _PRIVATE_DER = re.compile(
     rb'\x30(?:[\x00-\x7f]|\x81.|\x82..)\x02\x01[\x00\x01][\x02\x04\x30]', re.DOTALL
 )
@@ -82,14 +84,16 @@ def single_request(text: str) -> tuple[str, str]:
     Of several PEM blocks it is the first request alone: that is what a lenient reader takes, and
     nothing that came with it, such as a private key, may be echoed.
     """
-    labels = [label.strip().upper() for label in _BEGIN.findall(text)]
-    first = next((match for match in _BEGIN.finditer(text) if match[1] in _REQUEST_LABELS), None)
-    if len(labels) < 2 or first is None:
+    begins = list(_BEGIN.finditer(text))
+    first = next((match for match in begins if match[1] in _REQUEST_LABELS), None)
+    has_key = _PRIVATE_LINE.search(text) is not None
+    if first is None or (len(begins) < 2 and not has_key):
         return text, ''
     ending = f'-----END {first[1]}-----'
     end = text.find(ending, first.start())
     block = text[first.start() : end + len(ending)] if end >= 0 else ''
-    if any(_PRIVATE in label for label in labels):
+    if has_key:
+        block = '' if _PRIVATE_LINE.search(block) else block
         return block, 'a private key came with the request and is public now: make a new key'
     return block, 'more than one PEM block in the request'
 
