@@ -122,6 +122,17 @@ class Journal:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def leave_account(self, folder: pathlib.Path) -> None:
+        """Leave the account that lego made in a work folder to the next hook, if this one is lost.
+
+        `recover` gives it as if a killed hook had left it, and removes it.
+        """
+        place = self._folder / f'account{_WORK}'
+        shutil.rmtree(place, ignore_errors=True)
+        with contextlib.suppress(OSError):  # then there is no more than without
+            place.mkdir(mode=0o700)
+            (folder / 'accounts').rename(place / 'accounts')
+
     def recover(self) -> Generator[tuple[pathlib.Path, Brought | None]]:
         """Clear up after hooks that were killed.
 

@@ -205,6 +205,8 @@ class Lego:
         known = self.account
         with self.journal.work(request.csr.pem) as folder:
             finished, text = self.runs.order(folder)
+            if self.account != known:
+                self.journal.leave_account(folder)
         if text:
             return self._take(request, text)
         found = self.runs.classify(finished, self.clock())

@@ -135,6 +135,21 @@ def test_a_hook_that_is_lost_after_the_order_costs_no_second_one(
     [entry] = answers(after, relation).entries
     assert [entry] == list(answers(lost, relation).entries)
     assert bed.acme.orders() == orders
+    keys, histories = (
+        [value for out in (lost, after) for value in values(out)]
+        for values in (_account_keys, _histories)
+    )
+    assert keys == [keys[0]] * 2
+    assert histories == [histories[0]] * 2
+
+
+def _account_keys(state: testing.State) -> list[str]:
+    contents = [one.latest_content or one.tracked_content for one in state.secrets]
+    return [one['private-key'] for one in contents if 'private-key' in one]
+
+
+def _histories(state: testing.State) -> list[str]:
+    return [one.local_app_data[HISTORY] for one in state.get_relations('peers')]
 
 
 @pytest.mark.parametrize(
@@ -249,7 +264,7 @@ def test_what_is_committed_is_not_kept_on_disk(
 
     context.run(context.on.update_status(), served)
 
-    assert len(before) == 1
+    assert {place.suffix for place in before} == {'.pem', '.work'}  # with the new account
     assert not list((tmp_path / 'charm' / 'orders').iterdir())
 
 
