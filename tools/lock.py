@@ -21,7 +21,7 @@ import uv
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # test first: the others are constrained by it, but for charmcraft, which shares nothing with it
-GROUPS = ('test', 'lint', 'bootstrap', 'pack', 'charmcraft')
+GROUPS = ('test', 'lint', 'fuzz', 'bootstrap', 'pack', 'charmcraft')
 ALONE = ('test', 'charmcraft')
 FLOOR = '3.10'
 

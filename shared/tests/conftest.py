@@ -24,6 +24,16 @@ _DAY = datetime.timedelta(days=1)
 _SECOND = datetime.timedelta(seconds=1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption('--mutations', type=int, default=1000, help='databags to change and read')
+
+
+@pytest.fixture(scope='session')
+def mutations(request: pytest.FixtureRequest) -> int:
+    """How many databags are changed and read."""
+    return int(str(request.config.getoption('--mutations')))
+
+
 @functools.cache
 def _authority(name: str) -> pki.Authority:
     return pki.Authority.root(f'authority {name}')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import pathlib
+import random
 
 import pytest
 from conftest import asked, now
@@ -12,7 +13,7 @@ from conftest import asked, now
 import binary
 import received_roots
 from authority_roots import Roots
-from tls_provider.testing import pki
+from tls_provider.testing import mutation, pki, strangers
 
 ROOT = pki.Authority.root('root')
 LOWER = ROOT.intermediate('lower')
@@ -152,3 +153,19 @@ class TestBinary:
         attached.write_text('three')
 
         assert binary.find(attached, tmp_path).read_text() == 'three'
+
+
+def test_mutated_databags_break_nothing_and_hide_no_other() -> None:
+    chance = random.Random(4)
+    texts = [one.certificate.pem for one in (ROOT, LOWER)]
+    honest = {'certificates': json.dumps([OTHER.certificate.pem]), 'version': '1'}
+    bag = {
+        'certificates': json.dumps(texts),
+        'chain': json.dumps(texts),
+        'ca': texts[0],
+        'version': '1',
+    }
+    for _ in range(1000):
+        evil = mutation.mutated_bag(bag, chance, strangers.donors())
+
+        assert OTHER.certificate.pem in received_roots.read([evil, honest])
