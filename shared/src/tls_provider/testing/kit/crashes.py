@@ -1,0 +1,424 @@
+"""Group G: a process that is killed anywhere costs nobody a certificate.
+
+Each hook of a story runs once as it should. Then, for every call that it made to Juju or to its
+backend, it runs again from the state before in a process of its own, is killed by SIGKILL at that
+call, and is run again as Juju does: what was not committed is lost, what is outside stays. The end
+has to be that of the run without a crash. A charm declares what reaches out of its process:
+
+    class TestCrashes(Crashes):
+        charm = MyCharm
+        backend = ('mine.Issuer.issue',)    # a point before and one after each call of these
+        effects = ('mine.Client.sign',)     # calls that cost something, counted by request
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import importlib
+import json
+import os
+import pathlib
+import pkgutil
+import re
+import shutil
+import signal
+import traceback
+import warnings
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, ClassVar
+from unittest import mock
+
+from ops import testing
+
+from tls_provider import wire, x509
+from tls_provider.issuer import Request
+from tls_provider.testing import pki, requirers
+from tls_provider.testing.kit.base import Kit, Record
+from tls_provider.testing.world import World
+
+# Scenario has no seam at its hook tools.
+_TOOLS: type = getattr(importlib.import_module('scenario.mocking'), '_MockModelBackend')  # noqa: B009
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One hook or action of a story."""
+
+    name: str
+    run: Callable[[World], object]
+    """Lets the charm run once."""
+    prepare: Callable[[World], object] = lambda _: None
+    """What others do before."""
+
+
+@dataclasses.dataclass
+class Tally:
+    """What came of the crashes of a story."""
+
+    calls: int = 0
+    """To Juju and to the backend, in the runs without a crash."""
+    points: int = 0
+    """Where the process was killed: those of the calls before which something may have changed."""
+    lost: int = 0
+    """Answers that the run without a crash gives and the run after one does not."""
+    doubled: int = 0
+    """The most effects that one crash cost beyond those of the run without, of one request."""
+    spent: int = 0
+    """All of them."""
+    orphans: int = 0
+    """Secrets of the application that the run without a crash does not leave."""
+    differences: list[str] = dataclasses.field(default_factory=list[str])
+    """Where else the end is another one."""
+
+
+_CHANGES_NOTHING = {
+    'action_get',
+    'config_get',
+    'is_leader',
+    'juju_log',
+    'planned_units',
+    'relation_get',
+    'relation_ids',
+    'relation_list',
+    'relation_remote_app_name',
+    'resource_get',
+    'secret_info_get',
+    'status_get',
+}
+"""Hook tools after which all is as it was before them, in Juju and outside."""
+
+
+@dataclasses.dataclass
+class Points:
+    """Calls to Juju and to the backend, counted; the process ends at one of them.
+
+    Of calls that change nothing the first in a row counts: wherever between them the process ends,
+    it leaves the same.
+    """
+
+    end_at: int | None = None
+    calls: int = 0
+    names: list[str] = dataclasses.field(default_factory=list[str])
+    _idle: bool = False
+
+    def reach(self, name: str) -> None:
+        """Note a point, or end the process there."""
+        self.calls += 1
+        idle, self._idle = self._idle, name in _CHANGES_NOTHING
+        if idle and self._idle:
+            return
+        if len(self.names) == self.end_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.names.append(name)
+
+
+class Crashes(Kit):
+    """A charm whose process is killed at every point of a story."""
+
+    backend: ClassVar[Sequence[str]] = ()
+    """Dotted names of functions that reach the backend or the disk."""
+    effects: ClassVar[Sequence[str]] = ()
+    """Dotted names of functions each call of which is something that the backend did."""
+    forgiven: ClassVar[frozenset[str]] = frozenset()
+    """Fields of the end that a crash may change; a charm that needs this says why."""
+    spends: ClassVar[int] = 1
+    """Effects of one request that a crash may cost beyond those of the run without."""
+
+    def story(self) -> Sequence[Step]:
+        """What happens to every charm; one of its own may add to it."""
+        return (
+            Step('deployed', lambda world: world.run('start')),
+            Step('first requests', _changed('kafka'), _related),
+            *self.settling('answered'),
+            Step('request replaced', _changed('kafka'), _replaced),
+            *self.settling('answered again'),
+            Step('revoked', _revoke),
+            *self.settling('answered after that'),
+            Step('another leader', lambda world: world.run('leader_elected')),
+            Step('requirer gone', lambda world: world.part(_relation(world, 'zookeeper'))),
+        )
+
+    def settling(self, name: str) -> Sequence[Step]:
+        """What lets requests that wait for somebody be decided; nothing where none do."""
+        del name
+        return ()
+
+    def spent(self, outside: pathlib.Path) -> collections.Counter[str]:
+        """What the backend did so far, by request or other thing."""
+        return collections.Counter(_lines(outside / 'effects'))
+
+    def enter(self, outside: pathlib.Path) -> None:
+        """Make what is outside of the process; all that a killed one leaves is in this folder."""
+
+    def test_a_killed_process_costs_nobody_anything(
+        self, tmp_path: pathlib.Path, record_property: Record
+    ) -> None:
+        """Killed at every point, then run again."""
+        self._tell(record_property, self._run_story(tmp_path, kills=1))
+
+    def test_nor_does_one_that_is_killed_twice(
+        self, tmp_path: pathlib.Path, record_property: Record
+    ) -> None:
+        """Killed at every third point, and at the same one of the run after that."""
+        self._tell(record_property, self._run_story(tmp_path, kills=2))
+
+    def _tell(self, record: Record, tally: Tally) -> None:
+        record('crashes', (self.charm.__name__, dataclasses.asdict(tally)))
+        assert tally.points > 20
+        assert not tally.differences, '\n'.join(tally.differences[:5])
+        assert (tally.lost, tally.orphans) == (0, 0)
+
+    def _run_story(self, tmp_path: pathlib.Path, *, kills: int) -> Tally:
+        outside = tmp_path / 'outside'
+        outside.mkdir()
+        self.enter(outside)
+        world = self.world_type(self.charm, self.ready())
+        tally = Tally()
+        for step in self.story():
+            step.prepare(world)
+            self._crash_everywhere(step, world, outside, tally, kills)
+        world.assert_settled()
+        return tally
+
+    def _crash_everywhere(
+        self, step: Step, world: World, outside: pathlib.Path, tally: Tally, kills: int
+    ) -> None:
+        """Run a step with and without crashes; the world goes on as it is after the last one."""
+        before = world.state
+        with _kept(outside) as restore:
+            points = Points()
+            self._run(step, world, outside, points)
+            tally.calls += points.calls
+            expected, spent = _end(world), self.spent(outside)
+            for number in range(0, len(points.names) + 1, 1 if kills == 1 else 3):
+                restore()
+                world.state = before
+                where = f'{step.name}, {points.names[number:][:1] or "committed"}'
+                for _ in range(kills):
+                    self._run_and_kill(step, world, outside, number, must_die=kills == 1)
+                self._run(step, world, outside, Points())
+                tally.points += 1
+                self._compare(tally, where, expected, _end(world))
+                more = self.spent(outside) - spent
+                tally.spent += more.total()
+                tally.doubled = max(tally.doubled, *more.values(), 0)
+                if any(count > self.spends * kills for count in more.values()):
+                    tally.differences.append(f'{where}: {dict(more)} more')
+
+    def _compare(self, tally: Tally, where: str, expected: _End, found: _End) -> None:
+        lost = expected.answers - found.answers
+        orphans = found.secrets - expected.secrets
+        tally.lost += len(lost)
+        tally.orphans += sum(orphans.values())
+        for name, wanted in vars(expected).items():
+            if name not in self.forgiven and (came := getattr(found, name)) != wanted:
+                tally.differences.append(f'{where}: {name}: {came} instead of {wanted}')
+
+    def _run(self, step: Step, world: World, outside: pathlib.Path, points: Points) -> None:
+        with self._watched(outside, points):
+            step.run(world)
+
+    def _run_and_kill(
+        self, step: Step, world: World, outside: pathlib.Path, number: int, *, must_die: bool
+    ) -> None:
+        """Run a step in a process of its own up to a point of it.
+
+        Where it found something that a killed one has left, it may not get there any more.
+        """
+        with warnings.catch_warnings():
+            # The child goes on with this thread alone, and is killed.
+            warnings.simplefilter('ignore', DeprecationWarning)
+            pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                points = Points(number)
+                self._run(step, world, outside, points)
+                points.reach('end of the hook')
+                status = 2 if must_die else 0
+            except BaseException:  # nothing may get back to the runner of the tests
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+        _, status = os.waitpid(pid, 0)
+        assert os.WIFSIGNALED(status) or status == 0, f'point {number} of {step.name}: {status}'
+
+    @contextlib.contextmanager
+    def _watched(self, outside: pathlib.Path, points: Points) -> Generator[None]:
+        """With every call to Juju and to the backend a point."""
+        with contextlib.ExitStack() as stack:
+            tools: dict[str, Any] = dict(vars(_TOOLS))
+            for name, function in tools.items():
+                if callable(function) and not name.startswith('_'):
+                    tool = _before(function, functools.partial(points.reach, name))
+                    stack.enter_context(mock.patch.object(_TOOLS, name, tool))
+            for dotted in self.backend:
+                stack.enter_context(_patched(dotted, functools.partial(_around, points, dotted)))
+            for dotted in self.effects:
+                note = functools.partial(_noted, outside / 'effects', dotted)
+                stack.enter_context(_patched(dotted, note))
+            yield
+
+
+@dataclasses.dataclass(frozen=True)
+class _End:
+    """What a run comes to, without what is different every time."""
+
+    answers: frozenset[tuple[object, ...]]
+    trusted: tuple[str, ...]
+    secrets: collections.Counter[str]
+    ledger: tuple[object, ...]
+    status: str
+
+
+def _end(world: World) -> _End:
+    answers: set[tuple[object, ...]] = set()
+    ledger: list[object] = []
+    for relation in world.state.relations:
+        if relation.endpoint == 'certificates':
+            assert isinstance(relation, testing.Relation)
+            found = wire.read_answers(relation.local_app_data)
+            answers |= {
+                (relation.id, _short(one.csr), _authority(world, one)) for one in found.entries
+            }
+            answers |= {(relation.id, _short(one.csr), one.code) for one in found.refusals}
+        if relation.endpoint == 'peers':
+            assert isinstance(relation, testing.PeerRelation)
+            ledger += _steady(relation.local_app_data)
+    return _End(
+        frozenset(answers),
+        tuple(sorted(one.subject for one in world.trusted())),
+        collections.Counter(
+            f'{one.label} {sorted(one.latest_content or one.tracked_content)}'
+            for one in world.state.secrets
+        ),
+        tuple(ledger),
+        re.sub(r'\d', '0', f'{world.state.unit_status}'),
+    )
+
+
+def _short(csr: str) -> str:
+    return hashlib.sha256(csr.encode()).hexdigest()[:8]
+
+
+def _authority(world: World, entry: wire.Entry) -> str:
+    """Who issued a certificate that is in force and for its request."""
+    world.assert_certificate(entry, is_ca=False)
+    return x509.parse_certificate(entry.certificate).issuer
+
+
+def _steady(bag: Mapping[str, str]) -> list[object]:
+    """Of a peer databag what is the same in every run."""
+    book = json.loads(bag.get('ledger', '{}'))
+    records = sorted(
+        (key, one.get('message', ''), one.get('attempts', 0))
+        for key, one in book.get('records', {}).items()
+    )
+    return [sorted(bag), records, len(book.get('to_revoke', ())), len(book.get('revoked', ()))]
+
+
+@contextlib.contextmanager
+def _kept(folder: pathlib.Path) -> Generator[Callable[[], None]]:
+    """Gives a function that puts a folder back as it is now."""
+    copy = folder.with_name('kept')
+    shutil.copytree(folder, copy, symlinks=True)
+
+    def restore() -> None:
+        for place in folder.iterdir():
+            shutil.rmtree(place) if place.is_dir() else place.unlink()
+        shutil.copytree(copy, folder, symlinks=True, dirs_exist_ok=True)
+
+    yield restore
+    shutil.rmtree(copy)
+
+
+def _patched(dotted: str, wrap: Callable[[Any], Any]) -> contextlib.AbstractContextManager[Any]:
+    """A function, or a method of a class, wrapped for a time."""
+    owner, _, name = dotted.rpartition('.')
+    place = pkgutil.resolve_name(owner)
+    return mock.patch.object(place, name, wrap(getattr(place, name)))
+
+
+def _before(function: Any, reach: Callable[[], None]) -> Any:
+    @functools.wraps(function)
+    def call(instance: object, *arguments: Any, **more: Any) -> Any:
+        reach()
+        return function(instance, *arguments, **more)
+
+    return call
+
+
+def _around(points: Points, name: str, function: Any) -> Any:
+    @functools.wraps(function)
+    def call(*arguments: Any, **more: Any) -> Any:
+        points.reach(f'before {name}')
+        result = function(*arguments, **more)
+        points.reach(f'after {name}')
+        return result
+
+    return call
+
+
+def _noted(file: pathlib.Path, name: str, function: Any) -> Any:
+    @functools.wraps(function)
+    def call(*arguments: Any, **more: Any) -> Any:
+        result = function(*arguments, **more)
+        asked = [one.csr.pem for one in arguments if isinstance(one, Request)]
+        with file.open('a', encoding='ascii') as log:
+            log.write(
+                f'{name} {" ".join(hashlib.sha256(p.encode()).hexdigest() for p in asked)}\n'
+            )
+        return result
+
+    return call
+
+
+def _lines(file: pathlib.Path) -> list[str]:
+    return file.read_text(encoding='ascii').splitlines() if file.exists() else []
+
+
+def _changed(app: str) -> Callable[[World], None]:
+    return lambda world: world.changed(_relation(world, app))
+
+
+def _relation(world: World, app: str) -> int:
+    """The relation with an application."""
+    [found] = [
+        relation.id
+        for relation in world.state.relations
+        if isinstance(relation, testing.Relation) and relation.remote_app_name == app
+    ]
+    return found
+
+
+CSRS = tuple(
+    pki.request(f'{name}.example', common_name=f'{name}.example', key=f'ecdsa-p256/{name}')
+    for name in 'abcd'
+)
+"""The requests of the story."""
+
+
+def _related(world: World) -> None:
+    world.relate('kafka', {0: requirers.bag(CSRS[0], CSRS[1])})
+    world.relate('zookeeper', {0: requirers.bag(CSRS[2], pki.request('not valid'))})
+
+
+def _replaced(world: World) -> None:
+    world.write(_relation(world, 'kafka'), {0: requirers.bag(CSRS[1], CSRS[3])})
+
+
+def _revoke(world: World) -> None:
+    [entry] = [
+        one
+        for one in world.answers(_relation(world, 'kafka')).entries
+        if one.csr.strip() == CSRS[1].strip()
+    ]
+    serial = f'{x509.parse_certificate(entry.certificate).serial:x}'
+    peers = world.state.get_relations('peers')
+    records = json.loads(str(getattr(peers[0], 'local_app_data', {}).get('ledger')))['records']
+    [key] = [key for key, one in records.items() if one.get('serial') == serial]
+    world.act('revoke-certificate', id=key)
