@@ -33,6 +33,7 @@ LEAST_FREE = 1 << 20
 """Bytes that the disk must have: an order whose certificate finds no room is lost."""
 _WORK = '.work'
 _NOTE = '.pem'
+_ACCOUNT = 'account'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,16 +123,21 @@ class Journal:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def leave_account(self, folder: pathlib.Path) -> None:
-        """Leave the account that lego made in a work folder to the next hook, if this one is lost.
+    @property
+    def account(self) -> pathlib.Path:
+        """A folder like a work folder, which may hold an account that Juju may not have yet."""
+        return self._folder / _ACCOUNT
 
-        `recover` gives it as if a killed hook had left it, and removes it.
-        """
-        place = self._folder / f'account{_WORK}'
-        shutil.rmtree(place, ignore_errors=True)
-        with contextlib.suppress(OSError):  # then there is no more than without
-            place.mkdir(mode=0o700)
-            (folder / 'accounts').rename(place / 'accounts')
+    def leave_account(self, folder: pathlib.Path) -> None:
+        """Keep the account of a work folder for the next hook, should Juju not commit this one."""
+        self.forget_account()
+        with contextlib.suppress(OSError):  # then a hook that is lost costs the account
+            self.account.mkdir(mode=0o700)
+            (folder / 'accounts').rename(self.account / 'accounts')
+
+    def forget_account(self) -> None:
+        """Juju has it, or nobody wants it."""
+        shutil.rmtree(self.account, ignore_errors=True)
 
     def recover(self) -> Generator[tuple[pathlib.Path, Brought | None]]:
         """Clear up after hooks that were killed.
@@ -151,6 +157,7 @@ class Journal:
         """Clear up where nobody takes over the account: on a unit that does not lead, for one."""
         with contextlib.suppress(OSError):
             collections.deque(self.recover(), maxlen=0)
+        self.forget_account()
 
     def tidy(self, settled: Container[str], now: datetime.datetime) -> None:
         """Forget what is settled, what has ended, and what cannot be read.

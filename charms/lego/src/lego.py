@@ -112,14 +112,21 @@ class Lego:
             settled: Serials that the ledger knows: what was noted of them is forgotten.
 
         """
+        stored = self.account
+        self.runs.learn(self.journal.account)
         try:
             for folder, brought in self.journal.recover():
+                known = self.account
                 self.runs.learn(folder)
+                if self.account != known:
+                    self.journal.leave_account(folder)
                 if brought is not None:
                     self._count(brought)
             self.journal.tidy(settled, self.clock())
         except OSError as error:
             self._stop(_unwritable(error))
+        if self.account == stored:
+            self.journal.forget_account()
 
     def issue(self, request: Request, *, timeout: datetime.timedelta) -> Outcome:
         """Order a certificate, unless an order before has brought it already.

@@ -11,7 +11,6 @@ import datetime
 import hashlib
 import pathlib
 import tempfile
-from collections.abc import Sequence
 from typing import ClassVar
 
 import ops
@@ -20,7 +19,7 @@ from ops import testing
 from charm import LegoCharm
 from tls_provider import x509
 from tls_provider.testing import pki
-from tls_provider.testing.kit.crashes import CSRS, Crashes, Step
+from tls_provider.testing.kit.crashes import CSRS, Crashes
 from tls_provider.testing.world import World
 
 EMAIL = 'operator@example.test'
@@ -50,7 +49,7 @@ number=0
 until mkdir "$here/taken-$csr-$number" 2>/dev/null; do number=$((number + 1)); done
 echo "order $csr" >> "$here/effects"
 mkdir -p "$place/certificates"
-cp "$here/chain-$csr-$number" "$place/certificates/out.crt"
+cp "$here/../../chains/$csr-$number" "$place/certificates/out.crt"
 """
 
 
@@ -81,7 +80,9 @@ class TestCrashes(Crashes):
     def enter(self, outside: pathlib.Path) -> None:
         LegoWorld.outside = outside
         server = outside / 'server'
+        chains = outside.parent / 'chains'  # not there with what is put back: it never changes
         server.mkdir()
+        chains.mkdir()
         script = outside / 'charm' / 'bin' / 'lego'
         script.parent.mkdir(parents=True)
         script.write_text(SCRIPT.format(server=server, email=EMAIL))
@@ -92,7 +93,7 @@ class TestCrashes(Crashes):
             request = x509.parse_request(csr)
             for number in range(MOST):
                 leaf = AUTHORITY.sign(request, start=start + datetime.timedelta(seconds=number))
-                place = server / f'chain-{hashlib.sha256(csr.encode()).hexdigest()}-{number}'
+                place = chains / f'{hashlib.sha256(csr.encode()).hexdigest()}-{number}'
                 place.write_text(''.join(one.pem for one in (leaf, *AUTHORITY.chain[:-1])))
 
     def spent(self, outside: pathlib.Path) -> collections.Counter[str]:
@@ -116,10 +117,4 @@ class TestCrashes(Crashes):
             relations=state.relations,
             secrets={secret},
             resources={testing.Resource(name='lego', path=nothing)},
-        )
-
-    def story(self) -> Sequence[Step]:
-        return (
-            *super().story(),
-            Step('nothing new', lambda world: world.run('update_status')),
         )

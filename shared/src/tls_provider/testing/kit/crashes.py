@@ -163,7 +163,7 @@ class Crashes(Kit):
     def test_nor_does_one_that_is_killed_twice(
         self, tmp_path: pathlib.Path, record_property: Record
     ) -> None:
-        """Killed at every third point, and at the same one of the run after that."""
+        """Killed at every fifth point, and at the same one of the run after that."""
         self._tell(record_property, self._run_story(tmp_path, kills=2))
 
     def _tell(self, record: Record, tally: Tally) -> None:
@@ -194,7 +194,7 @@ class Crashes(Kit):
             self._run(step, world, outside, points)
             tally.calls += points.calls
             expected, spent = _end(world), self.spent(outside)
-            for number in range(0, len(points.names) + 1, 1 if kills == 1 else 3):
+            for number in range(0, len(points.names) + 1, 1 if kills == 1 else 5):
                 restore()
                 world.state = before
                 where = f'{step.name}, {points.names[number:][:1] or "committed"}'
