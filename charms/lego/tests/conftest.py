@@ -18,7 +18,7 @@ from options import Options
 from runs import Runs
 from tls_provider import x509
 from tls_provider.issuer import Request
-from tls_provider.testing import pki
+from tls_provider.testing import canaries, pki
 
 BINARY = pathlib.Path('/usr/bin/lego')
 EMAIL = 'operator@example.test'
@@ -65,6 +65,28 @@ def name_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[dns.NameS
 def bed(name_server: dns.NameServer, tmp_path_factory: pytest.TempPathFactory) -> Generator[Bed]:
     with acme.acme_server(tmp_path_factory.mktemp('acme'), name_server.address) as server:
         yield Bed(name_server, server)
+
+
+PUBLIC = {
+    'email',
+    'httpreq-endpoint',
+    'httpreq-mode',
+    'registration',
+    'rfc2136-nameserver',
+    'rfc2136-tsig-algorithm',
+    'rfc2136-tsig-key',
+    'server',
+}
+"""Keys of the account's secret and of the operator's whose values everybody may see."""
+
+
+@pytest.fixture(autouse=True)
+def _canaries(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: pathlib.Path
+) -> Generator[None]:
+    """Whatever a test does with the charm: no secret is seen."""
+    with canaries.watched(monkeypatch, caplog, tmp_path, public=PUBLIC):
+        yield
 
 
 Make = Callable[..., Lego]

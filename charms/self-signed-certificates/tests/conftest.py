@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+import pathlib
+from collections.abc import Callable, Generator
 
 import pytest
 from cryptography import x509 as c509
 from cryptography.hazmat.primitives import serialization
 
 from tls_provider import x509
-from tls_provider.testing import _profile, pki
+from tls_provider.testing import _profile, canaries, pki
 from tls_provider.testing import lint as linter
 
 _SECOND = datetime.timedelta(seconds=1)
 _USAGE = _profile.usage('digital_signature', 'key_encipherment', 'key_cert_sign')
 """Of CA certificates of the library that the other charm is on."""
+
+PUBLIC = {'ca-certificate', 'csr', 'digest', 'made-with', 'not-after', 'retire-at', 'retiring'}
+"""Keys of the CA's secret whose values everybody may see."""
+
+
+@pytest.fixture(autouse=True)
+def _canaries(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: pathlib.Path
+) -> Generator[None]:
+    """Whatever a test does with the charm: no key of anybody is seen."""
+    with canaries.watched(monkeypatch, caplog, tmp_path, public=PUBLIC):
+        yield
 
 
 @pytest.fixture(scope='session')
