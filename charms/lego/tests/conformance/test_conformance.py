@@ -90,6 +90,7 @@ class LegoWorld(World):
 class TestConformance(Conformance):
     charm = LegoCharm
     world_type = LegoWorld
+    clocks: ClassVar = ('tls_provider.provider._now', 'charm.now')
     servers: ClassVar[Servers]
     unsupported: ClassVar = {
         Feature.CN_ONLY: 102,

@@ -10,15 +10,19 @@ import collections
 import datetime
 import hashlib
 import pathlib
+import resource
 import tempfile
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import ops
+import pytest
 from ops import testing
 
+import lego
 from charm import LegoCharm
 from tls_provider import x509
-from tls_provider.testing import pki
+from tls_provider.issuer import Outcome
+from tls_provider.testing import pki, requirers
 from tls_provider.testing.kit.crashes import CSRS, Crashes
 from tls_provider.testing.world import World
 
@@ -81,7 +85,7 @@ class TestCrashes(Crashes):
         LegoWorld.outside = outside
         server = outside / 'server'
         chains = outside.parent / 'chains'  # not there with what is put back: it never changes
-        server.mkdir()
+        server.mkdir(mode=0o700)
         chains.mkdir()
         script = outside / 'charm' / 'bin' / 'lego'
         script.parent.mkdir(parents=True)
@@ -118,3 +122,35 @@ class TestCrashes(Crashes):
             secrets={secret},
             resources={testing.Resource(name='lego', path=nothing)},
         )
+
+
+def test_a_full_disk_is_told_and_serves_again_once_there_is_room(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = tmp_path / 'outside'
+    outside.mkdir()
+    TestCrashes().enter(outside)
+    world = LegoWorld(LegoCharm, TestCrashes().ready())
+    relation = world.relate('kafka', {0: requirers.bag(CSRS[0])})
+    issue = lego.Lego.issue
+
+    def without_room(*arguments: Any, **more: Any) -> Outcome:
+        _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
+        try:
+            return issue(*arguments, **more)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+    with monkeypatch.context() as patch:
+        # Only what the issuer writes: Scenario has files of its own.
+        patch.setattr(lego.Lego, 'issue', without_room)
+        world.changed(relation)
+
+    assert isinstance(world.state.unit_status, testing.BlockedStatus)
+    assert 'cannot write its files: File too large' in world.status
+    assert not world.answers(relation).entries
+    assert not list((outside / 'charm' / 'orders').iterdir())
+    world.act('retry-requests')
+    assert world.entry(relation)
+    world.assert_settled()

@@ -18,6 +18,7 @@ AUTHORITY = pki.Authority.root('the organisation')
 
 class TestConformance(Conformance):
     charm = ManualTLSCertificatesCharm
+    clocks: ClassVar = ('tls_provider.provider._now', 'charm._now')
     unsupported: ClassVar = {Feature.OTHER_NAME_SANS: 102}
     optional: ClassVar = {Feature.ISSUE_CA: Allowed(999, {'allow-ca-requests': 'all'})}
 

@@ -11,6 +11,7 @@ from tls_provider.testing.kit import Allowed, Conformance
 
 class TestConformance(Conformance):
     charm = SelfSignedCertificatesCharm
+    clocks: ClassVar = ('tls_provider.provider._now', 'charm._now')
     unsupported: ClassVar = {Feature.OTHER_NAME_SANS: 102}
     optional: ClassVar = {
         Feature.ISSUE_CA: Allowed(999, {'allow-ca-requests': 'all'}),

@@ -12,6 +12,7 @@ tested both ways. With `-p tls_provider.testing.matrix` the run ends with the ta
 """
 
 from tls_provider.testing.kit.base import Allowed
+from tls_provider.testing.kit.faults import Faults
 from tls_provider.testing.kit.hostile import HostileInput
 from tls_provider.testing.kit.isolation import Isolation
 from tls_provider.testing.kit.issue import IssueMatrix
@@ -19,7 +20,7 @@ from tls_provider.testing.kit.order import IdempotenceAndOrder
 from tls_provider.testing.kit.refusal import Refusals
 
 
-class Conformance(IssueMatrix, Refusals, HostileInput, Isolation, IdempotenceAndOrder):
+class Conformance(IssueMatrix, Refusals, HostileInput, Isolation, IdempotenceAndOrder, Faults):
     """All groups of cases."""
 
 
