@@ -4,13 +4,18 @@ The root's dependency groups give `requirements-GROUP.lock`. Each charm's `pypro
 the `requirements.lock` beside it, under the constraint of `requirements-test.lock`, so that every
 charm ships the versions that were tested.
 
-Usage: `lock.py` rewrites what changed; with `--check` it changes nothing and exits 1 on a
-difference; with `--upgrade` it takes newer versions.
+The first line of a lock is a digest of what it was compiled from and of what came out. It tells
+without the index whether somebody has changed either.
+
+Usage: `lock.py` compiles again what is not in line with its digest; with `--upgrade` everything,
+with newer versions; with `--check` it changes nothing and exits 1 where a digest differs.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import pathlib
 import shutil
 import subprocess
@@ -24,6 +29,28 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 GROUPS = ('test', 'lint', 'fuzz', 'bootstrap', 'pack', 'charmcraft')
 ALONE = ('test', 'charmcraft')
 FLOOR = '3.10'
+SECTION = '[dependency-groups]'
+
+
+def digest(source: list[str], body: str) -> str:
+    """The first line of a lock with this body, for arguments of `uv pip compile`."""
+    text = [*source, body]
+    for name in source:
+        path = ROOT / name
+        if path.name == 'pyproject.toml' or path.suffix == '.lock':
+            text.append(path.read_text(encoding='utf-8'))
+    if '--group' in source:
+        _, _, groups = (ROOT / 'pyproject.toml').read_text(encoding='utf-8').partition(SECTION)
+        text.append(groups.partition('\n[')[0])
+    return f'# {hashlib.sha256(json.dumps(text).encode()).hexdigest()}\n'
+
+
+def is_current(source: list[str], lock: pathlib.Path) -> bool:
+    """Whether a lock is what was compiled from the source as it is now."""
+    if not lock.exists():
+        return False
+    first, _, body = lock.read_text(encoding='utf-8').partition('\n')
+    return f'{first}\n' == digest(source, body)
 
 
 def compile_lock(source: list[str], lock: pathlib.Path, target: pathlib.Path) -> None:
@@ -70,18 +97,18 @@ def main() -> int:
     )
     parser.add_argument('--upgrade', action='store_true', help='take newer versions')
     options = parser.parse_args()
-    stale: list[str] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for number, (lock, source) in enumerate(locks()):
-            target = pathlib.Path(folder) / f'{number}.lock'
-            compile_lock([*source, *['--upgrade'] * options.upgrade], lock, target)
-            if lock.exists() and lock.read_bytes() == target.read_bytes():
-                continue
-            stale.append(str(lock.relative_to(ROOT)))
-            if not options.check:
-                shutil.copyfile(target, lock)
-    for name in stale:
-        print(f'{"stale" if options.check else "written"}: {name}')
+    stale = 0
+    for lock, source in locks():
+        if is_current(source, lock) and not options.upgrade:
+            continue
+        stale += 1
+        print(f'{"stale" if options.check else "compiled"}: {lock.relative_to(ROOT)}', flush=True)
+        if not options.check:
+            with tempfile.TemporaryDirectory() as folder:
+                target = pathlib.Path(folder) / lock.name
+                compile_lock([*source, *['--upgrade'] * options.upgrade], lock, target)
+                body = target.read_text(encoding='utf-8')
+            lock.write_text(digest(source, body) + body, encoding='utf-8')
     return 1 if options.check and stale else 0
 
 
