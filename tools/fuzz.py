@@ -97,6 +97,10 @@ def keep(corpus: pathlib.Path, seeds: list[pathlib.Path], found: list[pathlib.Pa
     for place in (*seeds, *corpus.iterdir()):
         known |= ways(place.read_bytes())
     for place in sorted(found, key=lambda place: place.stat().st_size):
+        try:
+            strangers.loads(place.read_bytes())
+        except (ValueError, RecursionError):
+            continue
         if place.stat().st_size <= MAX_KEPT and (new := ways(place.read_bytes()) - known):
             known |= new
             (corpus / f'{place.name[:12]}.json').write_bytes(place.read_bytes())

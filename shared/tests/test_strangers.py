@@ -13,7 +13,7 @@ from ops import testing
 from tls_provider import transfer, wire
 from tls_provider.issuer import Capabilities, Issued, Outcome, Request
 from tls_provider.provider import Provider
-from tls_provider.testing import common, mutation, pki, requirers, strangers
+from tls_provider.testing import _der, common, mutation, pki, requirers, strangers
 from tls_provider.testing.world import World
 
 CORPUS = sorted((pathlib.Path(__file__).parent / 'corpus').iterdir())
@@ -87,7 +87,7 @@ def test_mutations_can_be_repeated():
     'der', [b'', b'0', b'0\x80', b'\x1f\x01', b'0\x84\xff\xff\xff\xff', b'\x30\x05a']
 )
 def test_what_is_no_der_is_changed_too(der: bytes):
-    assert {mutation.mutated_der(der, random.Random(seed)) for seed in range(9)} != {der}
+    assert {_der.mutated_der(der, random.Random(seed)) for seed in range(9)} != {der}
 
 
 @pytest.mark.parametrize('seed', range(15))

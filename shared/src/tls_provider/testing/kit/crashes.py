@@ -14,34 +14,22 @@ has to be that of the run without a crash. A charm declares what reaches out of 
 from __future__ import annotations
 
 import collections
-import contextlib
 import dataclasses
-import functools
-import hashlib
-import importlib
 import json
 import os
 import pathlib
-import pkgutil
-import re
-import shutil
-import signal
 import traceback
 import warnings
-from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any, ClassVar
-from unittest import mock
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from ops import testing
 
-from tls_provider import wire, x509
-from tls_provider.issuer import Request
-from tls_provider.testing import pki, requirers
+from tls_provider import x509
+from tls_provider.testing import _crash_end, pki, requirers
+from tls_provider.testing._crash_points import Points, kept, lines, watched
 from tls_provider.testing.kit.base import Kit, Record
 from tls_provider.testing.world import World
-
-# Scenario has no seam at its hook tools.
-_TOOLS: type = getattr(importlib.import_module('scenario.mocking'), '_MockModelBackend')  # noqa: B009
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,47 +61,6 @@ class Tally:
     """Secrets of the application that the run without a crash does not leave."""
     differences: list[str] = dataclasses.field(default_factory=list[str])
     """Where else the end is another one."""
-
-
-_CHANGES_NOTHING = {
-    'action_get',
-    'config_get',
-    'is_leader',
-    'juju_log',
-    'planned_units',
-    'relation_get',
-    'relation_ids',
-    'relation_list',
-    'relation_remote_app_name',
-    'resource_get',
-    'secret_info_get',
-    'status_get',
-}
-"""Hook tools after which all is as it was before them, in Juju and outside."""
-
-
-@dataclasses.dataclass
-class Points:
-    """Calls to Juju and to the backend, counted; the process ends at one of them.
-
-    Of calls that change nothing the first in a row counts: wherever between them the process ends,
-    it leaves the same.
-    """
-
-    end_at: int | None = None
-    calls: int = 0
-    names: list[str] = dataclasses.field(default_factory=list[str])
-    _idle: bool = False
-
-    def reach(self, name: str) -> None:
-        """Note a point, or end the process there."""
-        self.calls += 1
-        idle, self._idle = self._idle, name in _CHANGES_NOTHING
-        if idle and self._idle:
-            return
-        if len(self.names) == self.end_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        self.names.append(name)
 
 
 class Crashes(Kit):
@@ -149,7 +96,7 @@ class Crashes(Kit):
 
     def spent(self, outside: pathlib.Path) -> collections.Counter[str]:
         """What the backend did so far, by request or other thing."""
-        return collections.Counter(_lines(outside / 'effects'))
+        return collections.Counter(lines(outside / 'effects'))
 
     def enter(self, outside: pathlib.Path) -> None:
         """Make what is outside of the process; all that a killed one leaves is in this folder."""
@@ -189,11 +136,11 @@ class Crashes(Kit):
     ) -> None:
         """Run a step with and without crashes; the world goes on as it is after the last one."""
         before = world.state
-        with _kept(outside) as restore:
+        with kept(outside) as restore:
             points = Points()
             self._run(step, world, outside, points)
             tally.calls += points.calls
-            expected, spent = _end(world), self.spent(outside)
+            expected, spent = _crash_end.end(world), self.spent(outside)
             for number in range(0, len(points.names) + 1, 1 if kills == 1 else 5):
                 restore()
                 world.state = before
@@ -202,14 +149,16 @@ class Crashes(Kit):
                     self._run_and_kill(step, world, outside, number, must_die=kills == 1)
                 self._run(step, world, outside, Points())
                 tally.points += 1
-                self._compare(tally, where, expected, _end(world))
+                self._compare(tally, where, expected, _crash_end.end(world))
                 more = self.spent(outside) - spent
                 tally.spent += more.total()
                 tally.doubled = max(tally.doubled, *more.values(), 0)
                 if any(count > self.spends * kills for count in more.values()):
                     tally.differences.append(f'{where}: {dict(more)} more')
 
-    def _compare(self, tally: Tally, where: str, expected: _End, found: _End) -> None:
+    def _compare(
+        self, tally: Tally, where: str, expected: _crash_end.End, found: _crash_end.End
+    ) -> None:
         lost = expected.answers - found.answers
         orphans = found.secrets - expected.secrets
         tally.lost += len(lost)
@@ -219,7 +168,7 @@ class Crashes(Kit):
                 tally.differences.append(f'{where}: {name}: {came} instead of {wanted}')
 
     def _run(self, step: Step, world: World, outside: pathlib.Path, points: Points) -> None:
-        with self._watched(outside, points):
+        with watched(points, self.backend, self.effects, outside / 'effects'):
             step.run(world)
 
     def _run_and_kill(
@@ -246,139 +195,6 @@ class Crashes(Kit):
                 os._exit(status)
         _, status = os.waitpid(pid, 0)
         assert os.WIFSIGNALED(status) or status == 0, f'point {number} of {step.name}: {status}'
-
-    @contextlib.contextmanager
-    def _watched(self, outside: pathlib.Path, points: Points) -> Generator[None]:
-        """With every call to Juju and to the backend a point."""
-        with contextlib.ExitStack() as stack:
-            tools: dict[str, Any] = dict(vars(_TOOLS))
-            for name, function in tools.items():
-                if callable(function) and not name.startswith('_'):
-                    tool = _before(function, functools.partial(points.reach, name))
-                    stack.enter_context(mock.patch.object(_TOOLS, name, tool))
-            for dotted in self.backend:
-                stack.enter_context(_patched(dotted, functools.partial(_around, points, dotted)))
-            for dotted in self.effects:
-                note = functools.partial(_noted, outside / 'effects', dotted)
-                stack.enter_context(_patched(dotted, note))
-            yield
-
-
-@dataclasses.dataclass(frozen=True)
-class _End:
-    """What a run comes to, without what is different every time."""
-
-    answers: frozenset[tuple[object, ...]]
-    trusted: tuple[str, ...]
-    secrets: collections.Counter[str]
-    ledger: tuple[object, ...]
-    status: str
-
-
-def _end(world: World) -> _End:
-    answers: set[tuple[object, ...]] = set()
-    ledger: list[object] = []
-    for relation in world.state.relations:
-        if relation.endpoint == 'certificates':
-            assert isinstance(relation, testing.Relation)
-            found = wire.read_answers(relation.local_app_data)
-            answers |= {
-                (relation.id, _short(one.csr), _authority(world, one)) for one in found.entries
-            }
-            answers |= {(relation.id, _short(one.csr), one.code) for one in found.refusals}
-        if relation.endpoint == 'peers':
-            assert isinstance(relation, testing.PeerRelation)
-            ledger += _steady(relation.local_app_data)
-    return _End(
-        frozenset(answers),
-        tuple(sorted(one.subject for one in world.trusted())),
-        collections.Counter(
-            f'{one.label} {sorted(one.latest_content or one.tracked_content)}'
-            for one in world.state.secrets
-        ),
-        tuple(ledger),
-        re.sub(r'\d', '0', f'{world.state.unit_status}'),
-    )
-
-
-def _short(csr: str) -> str:
-    return hashlib.sha256(csr.encode()).hexdigest()[:8]
-
-
-def _authority(world: World, entry: wire.Entry) -> str:
-    """Who issued a certificate that is in force and for its request."""
-    world.assert_certificate(entry, is_ca=False)
-    return x509.parse_certificate(entry.certificate).issuer
-
-
-def _steady(bag: Mapping[str, str]) -> list[object]:
-    """Of a peer databag what is the same in every run."""
-    book = json.loads(bag.get('ledger', '{}'))
-    records = sorted(
-        (key, one.get('message', ''), one.get('attempts', 0))
-        for key, one in book.get('records', {}).items()
-    )
-    return [sorted(bag), records, len(book.get('to_revoke', ())), len(book.get('revoked', ()))]
-
-
-@contextlib.contextmanager
-def _kept(folder: pathlib.Path) -> Generator[Callable[[], None]]:
-    """Gives a function that puts a folder back as it is now."""
-    copy = folder.with_name('kept')
-    shutil.copytree(folder, copy, symlinks=True)
-
-    def restore() -> None:
-        for place in folder.iterdir():
-            shutil.rmtree(place) if place.is_dir() else place.unlink()
-        shutil.copytree(copy, folder, symlinks=True, dirs_exist_ok=True)
-
-    yield restore
-    shutil.rmtree(copy)
-
-
-def _patched(dotted: str, wrap: Callable[[Any], Any]) -> contextlib.AbstractContextManager[Any]:
-    """A function, or a method of a class, wrapped for a time."""
-    owner, _, name = dotted.rpartition('.')
-    place = pkgutil.resolve_name(owner)
-    return mock.patch.object(place, name, wrap(getattr(place, name)))
-
-
-def _before(function: Any, reach: Callable[[], None]) -> Any:
-    @functools.wraps(function)
-    def call(instance: object, *arguments: Any, **more: Any) -> Any:
-        reach()
-        return function(instance, *arguments, **more)
-
-    return call
-
-
-def _around(points: Points, name: str, function: Any) -> Any:
-    @functools.wraps(function)
-    def call(*arguments: Any, **more: Any) -> Any:
-        points.reach(f'before {name}')
-        result = function(*arguments, **more)
-        points.reach(f'after {name}')
-        return result
-
-    return call
-
-
-def _noted(file: pathlib.Path, name: str, function: Any) -> Any:
-    @functools.wraps(function)
-    def call(*arguments: Any, **more: Any) -> Any:
-        result = function(*arguments, **more)
-        asked = [one.csr.pem for one in arguments if isinstance(one, Request)]
-        with file.open('a', encoding='ascii') as log:
-            log.write(
-                f'{name} {" ".join(hashlib.sha256(p.encode()).hexdigest() for p in asked)}\n'
-            )
-        return result
-
-    return call
-
-
-def _lines(file: pathlib.Path) -> list[str]:
-    return file.read_text(encoding='ascii').splitlines() if file.exists() else []
 
 
 def _changed(app: str) -> Callable[[World], None]:
