@@ -229,6 +229,7 @@ def test_private_keys_are_seen(key: str):
     assert found == [True] * 3
     assert not x509.holds_private_key(pki.request('a.example', key=key))
     assert not x509.holds_private_key(ROOT.certificate.pem)
+    assert not x509.holds_private_key('X509v3 Private Key Usage Period:\n' + ROOT.certificate.pem)
     csr = pki.request('a.example', key=key)
     assert not x509.holds_private_key(''.join(csr.splitlines()[1:-1]))
 

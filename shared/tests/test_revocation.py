@@ -145,12 +145,33 @@ def test_what_is_listed_is_not_listed_again(
     serial = f'{certificate.serial:x}'
     waiting = Ledger('', {}, (_waiting(certificate, retry_at=1 << 39),))
     done = Ledger('', revoked=(Revoked(serial, 'gen', 1, 1 << 39),))
-    leaving = [revocation.Leaving(entry, Record('gen', serial=serial), True)]
+    shown = dataclasses.replace(entry, revoked=True)
+    leaving = [revocation.Leaving(shown, Record('gen', serial=serial), True)]
 
     for book in (waiting, done):
         after = revocation.revoke(Authority(), book, leaving, lambda: now, now + HOUR)
 
         assert after == book
+
+
+def test_the_serial_of_another_ca_is_no_revocation(
+    entry: Entry, certificate: x509.Certificate, now: datetime.datetime
+):
+    """Where people are the authority, CAs share a generation, and serials may be equal."""
+    serial = f'{certificate.serial:x}'
+    book = Ledger('', revoked=(Revoked(serial, 'gen', 1, 1 << 39),))
+    authority = Authority(None)
+
+    after = revocation.revoke(
+        authority,
+        book,
+        [revocation.Leaving(entry, Record('gen', serial=serial), True)],
+        lambda: now,
+        now + HOUR,
+    )
+
+    assert authority.asked == [certificate.serial]
+    assert after == book
 
 
 @pytest.mark.parametrize('wanted', [True, False])

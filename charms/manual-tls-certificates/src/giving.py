@@ -58,7 +58,7 @@ class Came:
             return record.message
         entry = self._entry(request)
         if entry and not entry.revoked:
-            return 'the request has one that ends later, or had this one before'
+            return 'the request had this one before; take back what it has (remove-certificate)'
         return 'the request cannot be answered; list-requests shows it'
 
     def _entry(self, request: Keep) -> wire.Entry | None:
@@ -141,9 +141,7 @@ def _orders(added: Store, supplies: Iterable[tuple[Keep, Checked]]) -> Orders:
     for request, checked in supplies:
         if not request.answer.serves:
             retry.add(request.answer.key)
-        elif not had(request, checked) and by_text[checked.certificate.pem].may_replace(
-            store.name(request.csr), request.answer.record.not_after, is_wanted=True
-        ):
+        elif store.name(request.csr) not in by_text[checked.certificate.pem].given:
             replace.add(request.answer.key)
     return Orders(retry=frozenset(retry), replace=frozenset(replace))
 

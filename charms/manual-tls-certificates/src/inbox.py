@@ -109,28 +109,31 @@ class Inbox:
         self.store = self.store.without(certificate)
 
     def _candidates(self, request: Request, name: str) -> list[Supplied]:
-        """What was supplied for the key and may be given, the longest first."""
+        """What was supplied for the key and may be given: as a person wants, then the last."""
         key = store.key_digest(request.csr.public_key)
         found = [
             one
-            for one in self.store.supplied
+            for one in reversed(self.store.supplied)
             if one.key == key
             and one.is_ca == request.is_ca
             and one.certificate.strip() != request.replaces.strip()
             and self._may_be_given(one, request, name)
         ]
-        return sorted(found, key=lambda one: one.not_after, reverse=True)
+        return sorted(found, key=lambda one: not self._is_wanted(one, request))
+
+    def _is_wanted(self, one: Supplied, request: Request) -> bool:
+        return (request.key, one.fingerprint) in self.wanted
 
     def _may_be_given(self, one: Supplied, request: Request, name: str) -> bool:
-        is_wanted = (request.key, one.fingerprint) in self.wanted
+        is_wanted = self._is_wanted(one, request)
         if request.replaces:
             try:
                 published = x509.parse_certificate(request.replaces)
             except x509.Malformed:
                 return True
-            end = int(published.not_after.timestamp())
-            is_gone = published.fingerprint in self.store.removed
-            if not one.may_replace(name, end, is_wanted=is_wanted or is_gone):
+            if published.fingerprint in self.store.removed:
+                return True  # what served before it serves again
+            if not (name not in one.given if is_wanted else self.store.is_later(one, published)):
                 return False
         return is_wanted or one.may_answer(name, self.now)
 

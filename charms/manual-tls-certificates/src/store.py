@@ -56,17 +56,6 @@ class Supplied:
         passed = self._passed(now)
         return passed < HALF or (passed < NEARLY_OVER and not self.is_late)
 
-    def may_replace(self, name: str, end: int, *, is_wanted: bool) -> bool:
-        """Whether it takes the place of a certificate that ends then.
-
-        Args:
-            name: The request.
-            end: In seconds since the epoch.
-            is_wanted: A person has supplied it just now, or taken the other one back.
-
-        """
-        return self.not_after > end or (is_wanted and name not in self.given)
-
     def answering(self, name: str, now: datetime.datetime) -> Supplied:
         """The same after it has answered a request."""
         given = (*(one for one in self.given if one != name), name)[-MOST_GIVEN:]
@@ -146,6 +135,17 @@ class Store:
             return self
         return dataclasses.replace(self, supplied=(*self.supplied, new))
 
+    def is_later(self, one: Supplied, published: x509.Certificate) -> bool:
+        """Whether a certificate was supplied after one that is published.
+
+        What people supply last counts, though it may end sooner: so they move to another CA. One
+        that was published before there was a store is compared by its end.
+        """
+        texts = [other.certificate.strip() for other in self.supplied]
+        if published.pem.strip() in texts:
+            return self.supplied.index(one) > texts.index(published.pem.strip())
+        return one.not_after > published.not_after.timestamp()
+
     def answered(self, one: Supplied, name: str, now: datetime.datetime) -> Store:
         """After a certificate has answered a request."""
         new = one.answering(name, now)
@@ -163,22 +163,61 @@ class Store:
 
 
 def loads(text: str) -> Store:
-    """From the text of `dumps`; what is damaged counts as nothing decided."""
+    """From the text of `dumps`; what is damaged in it is left out, unknown fields are ignored."""
     try:
-        document = cast('dict[str, Any]', json.loads(text or '{}'))
-        links = document.pop('links', {})
-        supplied = tuple(_supplied(one, links) for one in document.pop('supplied', []))
-        refused = {name: Refusal(**one) for name, one in document.pop('refused', {}).items()}
-        ended = tuple(document.pop('ended', ()))
-        return Store(supplied, refused, **document, ended=ended)
-    except (ValueError, TypeError, LookupError, AttributeError):
+        found: object = json.loads(text or '{}')
+    except (ValueError, RecursionError):
         return Store()
+    document = _object(found)
+    links = _object(document.get('links'))
+    supplied = [_supplied(_object(one), links) for one in _list(document.get('supplied'))]
+    refused = {
+        name: _refusal(_object(one)) for name, one in _object(document.get('refused')).items()
+    }
+    return Store(
+        tuple(one for one in supplied if one is not None),
+        {name: one for name, one in refused.items() if one is not None},
+        _numbers(document.get('since')),
+        _numbers(document.get('removed')),
+        tuple(one for one in _list(document.get('ended')) if isinstance(one, str)),
+    )
 
 
-def _supplied(document: dict[str, Any], links: dict[str, str]) -> Supplied:
-    chain = tuple(str(links[link]) for link in document.pop('chain'))
-    given = tuple(str(one) for one in document.pop('given'))
-    return Supplied(**document, chain=chain, given=given)
+def _supplied(document: dict[str, Any], links: dict[str, Any]) -> Supplied | None:
+    try:
+        text = str(document['certificate'])
+        if 'not_before' not in document:
+            start = x509.parse_certificate(text).not_before.timestamp()
+            document = {**document, 'not_before': start}
+        return Supplied(
+            certificate=text,
+            chain=tuple(str(links[link]) for link in document['chain']),
+            key=str(document['key']),
+            is_ca=bool(document['is_ca']),
+            not_before=int(document['not_before']),
+            not_after=int(document['not_after']),
+            given=tuple(str(one) for one in _list(document.get('given'))),
+            is_late=bool(document.get('is_late')),
+        )
+    except (LookupError, TypeError, ValueError, OverflowError, x509.Malformed):
+        return None
+
+
+def _refusal(document: dict[str, Any]) -> Refusal | None:
+    code, message = document.get('code'), document.get('message')
+    return Refusal(code, message) if isinstance(code, int) and isinstance(message, str) else None
+
+
+def _numbers(value: object) -> dict[str, int]:
+    return {name: one for name, one in _object(value).items() if isinstance(one, int)}
+
+
+def _object(value: object) -> dict[str, Any]:
+    return cast('dict[str, Any]', value) if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return cast('list[Any]', value) if isinstance(value, list) else []
 
 
 def name(csr: str) -> str:

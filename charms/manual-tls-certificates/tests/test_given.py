@@ -14,7 +14,7 @@ from cryptography import x509 as c509
 from ops import testing
 
 from charm import STORE
-from store import MOST_GIVEN, Supplied, loads
+from store import MOST_GIVEN, Store, Supplied, loads
 from tls_provider import x509
 from tls_provider.testing import pki, requirers
 from tls_provider.testing.world import World
@@ -220,22 +220,42 @@ class TestAnother:
         assert has(world, relation, new)
         assert 'ends within' not in world.status
 
-    def test_an_earlier_one_takes_it_once_and_not_again(self, world: World):
+    def test_what_is_supplied_last_counts_though_it_ends_sooner(self, world: World):
+        """The requirer makes its request anew; an import of everything changes nothing."""
         relation = request(world, CSR)
         old, new = sign(life=90 * DAY), sign(life=40 * DAY)
         supply(world, old)
+        supply(world, new)
+        message = fail(world, 'import-certificates', bundle=old + ROOT.certificate.pem)
+        anew = request(world, again(1))
 
+        assert 'the request had this one before' in message
+        assert has(world, relation, new)
+        assert has(world, anew, new)
+
+    def test_what_served_before_serves_again_when_its_successor_is_taken_back(self, world: World):
+        relation = request(world, CSR)
+        old, new = sign(life=40 * DAY), sign(life=90 * DAY)
+        supply(world, old)
         supply(world, new)
         assert has(world, relation, new)
-        supply(world, old)
-        assert has(world, relation, old)
-        message = fail(world, 'import-certificates', bundle=new + ROOT.certificate.pem)
 
-        assert message == (
-            'nothing was published: not published: the request has one that ends later, or had '
-            'this one before'
-        )
+        world.act('remove-certificate', id=world_key(world, relation))
+
         assert has(world, relation, old)
+
+    def test_one_that_lasts_longer_elsewhere_is_not_in_the_way(self, world: World):
+        """Two requests of one key and name have certificates of their own."""
+        first = request(world, CSR)
+        supply(world, sign(life=50 * DAY))
+        second = request(world, again(1))
+        provide(world, second, longer := sign(life=200 * DAY))
+        assert has(world, second, longer)
+
+        provide(world, first, wanted := sign(life=90 * DAY))
+
+        assert has(world, first, wanted)
+        assert has(world, second, longer)
 
     def test_of_two_that_end_soon_none_takes_turns_with_the_other(self, world: World):
         relation = request(world, CSR)
@@ -284,6 +304,25 @@ def world_key(world: World, relation: int) -> str:
     [key] = json.loads(peers.local_app_data['ledger'])['records']
     assert key.startswith(f'{relation}:')
     return key
+
+
+def test_a_store_of_another_revision_loses_nothing(world: World):
+    """Of an older one, which lacks fields, and of a newer one, which has more of them."""
+    request(world, CSR)
+    supply(world, sign())
+    known = kept(world)
+    document = json.loads(known.dumps())
+    newer = {**document, 'more': 1, 'supplied': [{**document['supplied'][0], 'more': 1}]}
+    item = {**document['supplied'][0]}
+    for name in ('given', 'is_late', 'not_before'):
+        item.pop(name)
+    older = {'links': document['links'], 'supplied': [item, {'certificate': 'junk'}, 7]}
+
+    assert loads(json.dumps(newer)) == known
+    [one] = loads(json.dumps(older)).supplied
+    assert one == dataclasses.replace(known.supplied[0], given=())
+    for text in ('', '[]', '{', '1', '{"supplied": 5, "refused": [], "since": {"a": "b"}}'):
+        assert loads(text) == Store()
 
 
 class TestTakenBack:

@@ -65,7 +65,9 @@ class Engine:
         # An issuer that gives what it has must not give once more what is to go.
         ordered = [one for decision in decisions if (one := _leaving(decision)) and one.ordered]
         if ordered:
-            book = self._revoke(book, ordered, deadline)
+            soon = self.clock() + self.budget / 4  # others wait meanwhile
+            done = self._revoke(dataclasses.replace(book, to_revoke=()), ordered, soon)
+            book = dataclasses.replace(done, to_revoke=(*book.to_revoke, *done.to_revoke))
         turns = self._ask_all([one for one in decisions if isinstance(one, Ask)], deadline)
         tally = Tally()
         for decision in decisions:

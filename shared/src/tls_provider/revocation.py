@@ -58,8 +58,11 @@ def revoke(
     done = {(one.generation, one.serial) for one in book.revoked}
     for given_up in leaving:
         one = _revocation(given_up.entry, given_up.record)
-        serial = given_up.record.serial
-        if one and one.certificate not in known and (one.generation, serial) not in done:
+        entry, serial = given_up.entry, given_up.record.serial
+        if one is None or one.certificate in known:
+            continue
+        # Where people are the authority, it has many CAs: a serial alone says too little then.
+        if (one.generation, serial) not in done or (given_up.ordered and not entry.revoked):
             due.append(dataclasses.replace(one, ordered=given_up.ordered))
             known.add(one.certificate)
     waiting: list[Revocation] = []
@@ -71,7 +74,9 @@ def revoke(
             continue
         result = _attempt(revoker, one, now, deadline)
         if isinstance(result, Revoked):
-            revoked.append(result)
+            if (result.generation, result.serial) not in done:
+                revoked.append(result)
+                done.add((result.generation, result.serial))
         else:
             waiting.append(result)
     return dataclasses.replace(book, to_revoke=tuple(waiting), revoked=tuple(revoked))

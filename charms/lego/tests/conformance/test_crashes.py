@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import ops
 import pytest
+from cryptography.hazmat.primitives import serialization
 from ops import testing
 
 import lego
@@ -91,7 +92,13 @@ class TestCrashes(Crashes):
         script.parent.mkdir(parents=True)
         script.write_text(SCRIPT.format(server=server, email=EMAIL))
         script.chmod(0o755)
-        (server / 'key').write_text(pki.private_key_pem('ecdsa-p256/account'))
+        # As lego 4 writes it, which reads no PKCS 8.
+        key = pki.private_key('ecdsa-p256/account').private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        )
+        (server / 'key').write_bytes(key)
         start = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)
         for csr in CSRS:
             request = x509.parse_request(csr)

@@ -10,7 +10,6 @@ import re
 
 _BEGIN = re.compile(r'-----BEGIN ([^-\r\n]*)-----')
 _REQUEST_LABELS = frozenset({'CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST'})
-_PRIVATE = 'PRIVATE KEY'
 _PRIVATE_LINE = re.compile(r'PRIVATE KEY( BLOCK)?\s*-', re.IGNORECASE)
 """The end of either of the lines around a key: one of the two may be damaged."""
 _PRIVATE_DER = re.compile(
@@ -69,13 +68,14 @@ def blocks(text: str) -> tuple[Block, ...]:
 
 def holds_private_key(text: str) -> bool:
     """Whether a text holds a private key: as PEM, or in base64 as PEM or DER."""
-    if _PRIVATE in text.upper():
+    if _PRIVATE_LINE.search(text):
         return True
     try:
         data = base64.b64decode(''.join(text.split()), validate=True)
     except (binascii.Error, ValueError):
         return False
-    return _PRIVATE.encode() in data.upper() or bool(_PRIVATE_DER.match(data))
+    inner = data.decode('latin-1')
+    return bool(_PRIVATE_LINE.search(inner) or _PRIVATE_DER.match(data))
 
 
 def single_request(text: str) -> tuple[str, str]:
