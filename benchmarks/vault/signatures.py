@@ -23,6 +23,7 @@ import desk
 import options
 from backends import openbao
 from credentials import Login
+from lineage import Lineage
 from parent import Answer
 from tls_provider import x509
 from tls_provider.issuer import Issued, Request
@@ -81,7 +82,7 @@ def prepare(server: openbao.OpenBao) -> tuple[options.Options, dict[str, str]]:
     }
     wanted = options.parse(config, no_secret, {})
     mount = desk.mount(wanted, Login('token', 'token', '', {'token': server.root_token}))
-    made = authorize.authorize(mount, desk.policy(config), wanted.ca, 'approle')
+    made = authorize.authorize(mount, desk.policy(config, 'benchmark'), wanted.ca, 'approle')
     mount.connection.close()
     return wanted, made
 
@@ -116,14 +117,25 @@ def measure(
 
 def upkeep(wanted: options.Options, login: Login) -> Upkeep:
     """Finds the root in the mount, or makes it."""
-    return Upkeep(
-        options=wanted,
-        mount=desk.mount(wanted, login),
-        state=authority.State(),
-        now=now(),
-        last_expiry=lambda: 0,
-        ask_parent=lambda _: Answer(),
-    )
+    mount = desk.mount(wanted, login)
+    return Upkeep(Lineage(wanted, mount, authority.State(), now(), lambda: 0, NoParent()))
+
+
+class NoParent:
+    """A root needs none."""
+
+    def is_there(self) -> bool:
+        """It is not."""
+        return False
+
+    def held(self) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
+
+    def ask(self, csr: str) -> Answer:
+        """Nothing comes back."""
+        del csr
+        return Answer()
 
 
 def now() -> datetime.datetime:

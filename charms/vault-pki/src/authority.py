@@ -1,4 +1,4 @@
-"""What the charm knows of its CA: values, kept as text in the peer databag. Nothing is secret.
+"""What the charm knows of its CA: values, kept by `memory` in the peer databag. None is secret.
 
 It may be lost: then the CA is found again in Vault, by the mount's default issuer.
 """
@@ -6,8 +6,7 @@ It may be lost: then the CA is found again in Vault, by the mount's default issu
 from __future__ import annotations
 
 import dataclasses
-import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from tls_provider import x509
 
@@ -22,7 +21,10 @@ LATEST = 0.5
 its certificates would be renewed for ever otherwise."""
 OVERLAP = 86400
 """Seconds that a superseded root stays trusted at least, for requirers that are not there now."""
-MAX_RETIRED = 8
+MAX_RETIRED = 40
+"""Superseded CAs that are remembered; those that end first are forgotten first."""
+MAX_LEFT = 4
+"""Other places whose CA is remembered."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +43,9 @@ class Issuing:
     not_after: int
     """The end of the chain's shortest life, in seconds since the epoch."""
     made_with: str
-    """`options.CA.fingerprint` when it was made."""
+    """`options.CA.fingerprint` when it was made; empty: it is not what any options say."""
+    csr: str = ''
+    """PEM of the request that it was made for, which stays with the parent; empty: not known."""
 
     @property
     def fingerprint(self) -> str:
@@ -74,15 +78,22 @@ class Retired:
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """The request for a CA certificate that the parent has, answered or not."""
+    """A request for a CA certificate that is not answered yet."""
 
     csr: str
     """PEM."""
     key: str
     """The id of its key in Vault."""
-    name: str
-    """Of the key."""
     made_with: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Left:
+    """What is in force at a place where the charm was before."""
+
+    place: str
+    current: Issuing | None
+    asked: Asked | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,20 +106,53 @@ class State:
     asked: Asked | None = None
     retired: tuple[Retired, ...] = ()
     """Newest first."""
+    left: tuple[Left, ...] = ()
+    """Places before this one, the last first."""
     applied: str = ''
     """Names what was set on the mount last, and who did it."""
     checked_at: int = 0
     """When the mount was looked at last."""
     renew_token_at: int = 0
     """When the operator's token is to be renewed; 0: not known."""
+    renewed: str = ''
+    """Names the token that this is known of."""
+    lists_due: bool = False
+    """Something was revoked that no revocation list holds yet."""
+
+    @property
+    def with_parent(self) -> str | None:
+        """PEM of the request that the parent has or is to have; empty: none, None: not known.
+
+        The request of the CA in force stays with the parent, which takes a request that is gone
+        for one that has ended.
+        """
+        if self.asked:
+            return self.asked.csr
+        return self.current.csr if self.current else None
 
     def at(self, place: str, now: int) -> State:
         """The state at a place; of another one only what is trusted still counts."""
         live = tuple(one for one in self.retired if one.until > now)
         if self.place == place:
             return dataclasses.replace(self, retired=live)
+        there = next((one for one in self.left if one.place == place), Left(place, None, None))
+        left = [one for one in self.left if one.place != place]
+        if self.current or self.asked:
+            left.insert(0, Left(self.place, self.current, self.asked))
         moved = self.retire(now, 0) if self.current else dataclasses.replace(self, retired=live)
-        return State(place=place, retired=moved.retired)
+        state = State(place, there.current, there.asked, moved.retired, tuple(left[:MAX_LEFT]))
+        return state.without_retired(there.current)
+
+    def without_retired(self, current: Issuing | None) -> State:
+        """The state in which a CA is not listed as one before."""
+        name = current.issuer if current else ''
+        others = tuple(one for one in self.retired if not name or one.issuer != name)
+        return dataclasses.replace(self, retired=others)
+
+    def left_with(self, issuer: str) -> Left | None:
+        """The place where an issuer was in force: the server has another address now."""
+        found = (one for one in self.left if one.current and one.current.issuer == issuer)
+        return next(found, None) if issuer else None
 
     def retire(self, now: int, last: int) -> State:
         """The state without a CA in force.
@@ -123,8 +167,11 @@ class State:
         end = self.current.not_after
         until = min(end, max(last or end, now + OVERLAP))
         one = Retired(self.current.issuer, self.current.key, self.current.root, until)
-        others = [old for old in self.retired if old.until > now]
-        return dataclasses.replace(self, current=None, retired=tuple([one, *others][:MAX_RETIRED]))
+        every = [one, *(old for old in self.retired if old.until > now)]
+        kept = sorted(every, key=lambda old: old.until, reverse=True)[:MAX_RETIRED]
+        return dataclasses.replace(
+            self, current=None, retired=tuple(old for old in every if old in kept)
+        )
 
     def trust_anchors(self, now: int) -> tuple[str, ...]:
         """PEM texts of the roots that clients should trust, newest first, each once."""
@@ -142,43 +189,15 @@ class State:
         every = [one for one in (self.current, self.asked, *self.retired) if one]
         return any(one.key == key for one in every)
 
-    def dumps(self) -> str:
-        """As text; `loads` reads it."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True) if self.place else ''
-
-
-def loads(text: str) -> State:
-    """The state of a text; an empty one where it is none that `dumps` wrote."""
-    try:
-        found = cast('dict[str, Any]', json.loads(text or '{}'))
-        current, asked = found.get('current'), found.get('asked')
-        return State(
-            place=str(found.get('place', '')),
-            current=_issuing(current) if current else None,
-            asked=Asked(**asked) if asked else None,
-            retired=tuple(Retired(**one) for one in found.get('retired', ())),
-            applied=str(found.get('applied', '')),
-            checked_at=int(found.get('checked_at', 0)),
-            renew_token_at=int(found.get('renew_token_at', 0)),
-        )
-    except (ValueError, TypeError, AttributeError, x509.Malformed, RecursionError):
-        return State()
-
-
-def _issuing(found: dict[str, Any]) -> Issuing:
-    values: dict[str, Any] = {**found, 'chain': tuple(found['chain'])}
-    issuing = Issuing(**values)
-    for one in issuing.chain:
-        x509.fingerprint_of(one)
-    return issuing
-
 
 def issuing(
     chain: Iterable[x509.Certificate],
     made_with: str,
+    *,
     issuer: str = '',
     key: str = '',
     name: str = '',
+    csr: str = '',
 ) -> Issuing:
     """The value for a chain, the CA certificate first."""
     chain = tuple(chain)
@@ -190,11 +209,21 @@ def issuing(
         not_before=int(chain[0].not_before.timestamp()),
         not_after=int(min(one.not_after for one in chain).timestamp()),
         made_with=made_with,
+        csr=csr,
     )
 
 
-def problem(chain: tuple[x509.Certificate, ...], now: datetime.datetime) -> str:
-    """Why a chain, CA certificate first, cannot be that of an issuing CA; empty: it can."""
+def problem(
+    chain: tuple[x509.Certificate, ...], now: datetime.datetime, hosts: Iterable[str] = ()
+) -> str:
+    """Why a chain cannot be that of an issuing CA; empty: it can.
+
+    Args:
+        chain: CA certificate first, root last.
+        now: The time.
+        hosts: What is to be certified; empty: any name.
+
+    """
     for below, above in zip(chain, (*chain[1:], chain[-1]), strict=True):
         if not below.is_ca or not below.signs_certificates:
             return f'{below.subject} is no certificate of a CA'
@@ -205,7 +234,7 @@ def problem(chain: tuple[x509.Certificate, ...], now: datetime.datetime) -> str:
             if below == above:
                 return f'the chain ends at {below.issuer}, whose certificate is missing'
             return 'the chain is not in order: one did not sign the one before'
-    return ''
+    return x509.unusable_authority(chain, hosts) or ''
 
 
 def ordered(

@@ -29,8 +29,8 @@ def authorize(mount: Mount, policy: Policy, ca: CA, auth_mount: str) -> dict[str
     """
     connection = mount.connection
     if policy.manages_mount and not mount.is_there():
-        mount.enable(ca.root_validity)
-    connection.post(f'sys/policies/acl/{policy.name}', {'policy': policy.text})
+        mount.enable(ca.longest_life)
+    _set_policy(connection, policy)
     _enable_approle(connection, auth_mount)
     place = f'auth/{auth_mount}/role/{policy.name}'
     connection.post(
@@ -44,9 +44,27 @@ def authorize(mount: Mount, policy: Policy, ca: CA, auth_mount: str) -> dict[str
             'token_max_ttl': TOKEN_LIFE,
         },
     )
-    role_id = str(connection.get(f'{place}/role-id')['role_id'])
-    secret_id = str(connection.post(f'{place}/secret-id', {})['secret_id'])
-    return {'role-id': role_id, 'secret-id': secret_id, 'mount': auth_mount}
+    made = {
+        'role-id': connection.get(f'{place}/role-id').text('role_id'),
+        'secret-id': connection.post(f'{place}/secret-id', {}).text('secret_id'),
+    }
+    if not all(made.values()):
+        raise Failure(Kind.WRONG, f'{connection.server.host} does not answer as Vault does')
+    return {**made, 'mount': auth_mount}
+
+
+def _set_policy(connection: Connection, policy: Policy) -> None:
+    """Write the policy, unless somebody else's has its name."""
+    path = f'sys/policies/acl/{policy.name}'
+    try:
+        found = connection.get(path).text('policy')
+    except Failure as failure:
+        if failure.kind is not Kind.ABSENT:
+            raise
+        found = ''
+    if clash := policy.clash(found):
+        raise Failure(Kind.WRONG, clash)
+    connection.post(path, {'policy': policy.text})
 
 
 def _enable_approle(connection: Connection, auth_mount: str) -> None:

@@ -12,17 +12,23 @@ if TYPE_CHECKING:
     from pki import Mount
 
 
-def request(options: Options, mount: Mount, state: State) -> Asked:
-    """A request for a key that no CA certificate is for; raises `errors.Failure`."""
+def request(options: Options, mount: Mount, state: State, spoilt: str = '') -> Asked:
+    """A request for a key that no CA certificate is for, and never was; raises `errors.Failure`.
+
+    Args:
+        options: What the CA is to be.
+        mount: Where the keys are.
+        state: What is known of them.
+        spoilt: The id of a key that is not to be used.
+
+    """
     keys, wanted = mount.keys(), options.ca
     number = _highest(options, keys)
-    name = _name(options, number)
-    orphan = keys.get(name)
-    if orphan and not state.knows_key(orphan):
-        return Asked(mount.request(orphan, wanted), orphan, name, wanted.fingerprint)
-    name = _name(options, number + 1)
-    key, csr = mount.generate(name, wanted)
-    return Asked(csr, key, name, wanted.fingerprint)
+    orphan = keys.get(_name(options, number))
+    if orphan and orphan != spoilt and not state.knows_key(orphan) and not _has_use(mount, orphan):
+        return Asked(mount.request(orphan, wanted), orphan, wanted.fingerprint)
+    key, csr = mount.generate(_name(options, number + 1), wanted)
+    return Asked(csr, key, wanted.fingerprint)
 
 
 def last(options: Options, mount: Mount) -> str:
@@ -34,6 +40,11 @@ def last(options: Options, mount: Mount) -> str:
 def following(options: Options, mount: Mount) -> str:
     """A name that is free; raises `errors.Failure`."""
     return _name(options, _highest(options, mount.keys()) + 1)
+
+
+def _has_use(mount: Mount, key: str) -> bool:
+    """Whether any issuer in the mount, retired ones included, is of a key."""
+    return any((one := mount.issuer(name)) and one.key == key for name in mount.issuers())
 
 
 def _highest(options: Options, names: dict[str, str]) -> int:

@@ -4,17 +4,19 @@
 from __future__ import annotations
 
 import datetime
+import time
 from typing import TYPE_CHECKING
 
 import ops
 
-import authority
 import desk
+import memory
 import options
 import role
 from errors import Failure
+from lineage import Lineage
 from parent import Parent
-from tls_provider import databag, policy
+from tls_provider import databag, policy, provider
 from tls_provider.actions import NOT_LEADER, Actions
 from tls_provider.issuer import NotReady
 from tls_provider.options import Invalid
@@ -24,6 +26,7 @@ from upkeep import Upkeep
 from vault import Vault
 
 if TYPE_CHECKING:
+    from authority import State
     from tls_provider.issuer import Rejected, Request
 
 CREDENTIALS = 'vault-approle-auth-details'
@@ -43,7 +46,7 @@ class VaultPKICharm(ops.CharmBase):
         framework.observe(self.on.collect_unit_status, self._on_end_of_dispatch)
         self._secret = AppSecret(self, CREDENTIALS)
         parent = self.on[PARENT]
-        self._parent = Parent(self, PARENT, lambda: self._state().asked)
+        self._parent = Parent(self, PARENT, lambda: self._state().with_parent)
         self._provider = Provider(
             self,
             issuer=self._issuer,
@@ -71,27 +74,22 @@ class VaultPKICharm(ops.CharmBase):
         wanted = options.parse(self.config, self._load_secret, stored)
         if wanted.login is None:
             raise desk.Failed(desk.NOT_AUTHORISED)
-        state = self._state()
+        state, mount = self._state(), desk.mount(wanted, wanted.login)
+        mount.connection.deadline = time.monotonic() + provider.BUDGET.total_seconds()
         self._close()
-        self._upkeep = Upkeep(
-            options=wanted,
-            mount=desk.mount(wanted, wanted.login),
-            state=state,
-            now=_now(),
-            last_expiry=self._provider.last_expiry,
-            ask_parent=self._parent.ask,
-        )
+        last_expiry = self._provider.last_expiry
+        self._upkeep = Upkeep(Lineage(wanted, mount, state, _now(), last_expiry, self._parent))
         return self._upkeep
 
     def _close(self) -> None:
         if self._upkeep is not None:
             self._upkeep.mount.connection.close()
 
-    def _state(self) -> authority.State:
+    def _state(self) -> State:
         if self._upkeep is not None:
             return self._upkeep.state
         peers = self.model.get_relation('peers')
-        return authority.loads(peers.data[self.app].get(STATE, '') if peers else '')
+        return memory.loads(peers.data[self.app].get(STATE, '') if peers else '')
 
     def _load_secret(self, option: str, identifier: str) -> dict[str, str]:
         try:
@@ -106,17 +104,19 @@ class VaultPKICharm(ops.CharmBase):
 
     def _on_end_of_dispatch(self, event: ops.CollectStatusEvent) -> None:
         """Store what has changed in this dispatch."""
-        self._close()
-        if self._upkeep is None or not self.unit.is_leader():
+        if self._upkeep is None:
             return
+        self._upkeep.finish()
+        self._close()
         if self._upkeep.trouble:
             event.add_status(ops.BlockedStatus(self._upkeep.trouble[:190]))
         if peers := self.model.get_relation('peers'):
-            databag.write(peers.data[self.app], {STATE: self._upkeep.state.dumps()})
+            databag.write(peers.data[self.app], {STATE: memory.dumps(self._upkeep.state)})
 
     def _on_work(self, event: ops.ActionEvent) -> None:
         work = desk.WORK[event.handle.kind.removesuffix('_action')]
-        place = desk.Desk(self.config, self._load_secret, self._prepare)
+        owner = f'{self.model.uuid}/{self.app.name}'
+        place = desk.Desk(self.config, self._load_secret, self._prepare, owner)
         try:
             if not self.unit.is_leader():
                 raise desk.Failed(NOT_LEADER)

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import os
 import pathlib
 import tempfile
+import threading
 import time
-import urllib.parse
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+import answers
 import errors
-from errors import Failure, Kind
+from answers import Answer
+from errors import Failure, Kind, Place
+from tls_provider.engine import NO_TURN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import access
     from credentials import Login
     from options import Server
 
-logger = logging.getLogger(__name__)
-
 CONNECT = 5
 """Seconds until a server that does not take a connection is given up."""
 READ = 30
-"""Seconds until a server that does not answer is given up."""
+"""Seconds until a server that has not answered completely is given up."""
 MACHINE_BUNDLE = pathlib.Path('/etc/ssl/certs/ca-certificates.crt')
 """What the machine trusts; requests alone would take a bundle of its own."""
 
@@ -45,22 +45,27 @@ class Connection:
     """What the charm may do, to say what is missing where it may not."""
     environ: Mapping[str, str] = dataclasses.field(default_factory=lambda: os.environ)
     deadline: float | None = None
-    """On the monotonic clock: no answer is waited for after it."""
+    """On the monotonic clock: the end of the pass, after which no answer is waited for."""
     _client: Any = None
     """Of hvac, which declares few types."""
     _down: Failure | None = None
     _bundle: Any = None
     """The open file with the CA certificates."""
 
-    def get(self, path: str) -> dict[str, Any]:
+    def get(self, path: str) -> Answer:
         """The data at a path; raises `Failure`."""
         return self._request('get', path, None)
 
-    def list(self, path: str) -> dict[str, Any]:
+    def list(self, path: str) -> Answer:
         """The list at a path, empty where there is nothing; raises `Failure`."""
-        return self._request('list', path, None)
+        try:
+            return self._request('list', path, None)
+        except Failure as failure:
+            if failure.kind is Kind.ABSENT:
+                return Answer()
+            raise
 
-    def post(self, path: str, data: Mapping[str, object]) -> dict[str, Any]:
+    def post(self, path: str, data: Mapping[str, object]) -> Answer:
         """What a write gives; raises `Failure`."""
         return self._request('post', path, data)
 
@@ -73,9 +78,7 @@ class Connection:
             self._bundle.close()
             self._bundle = None
 
-    def _request(
-        self, method: str, path: str, data: Mapping[str, object] | None
-    ) -> dict[str, Any]:
+    def _request(self, method: str, path: str, data: Mapping[str, object] | None) -> Answer:
         if self._down:
             raise self._down
         try:
@@ -98,58 +101,49 @@ class Connection:
 
     def _send(
         self, client: Any, method: str, path: str, data: Mapping[str, object] | None
-    ) -> dict[str, Any]:
+    ) -> Answer:
+        policy, body = self.policy, {} if data is None else {'json': dict(data)}
+        place = Place(self.server.host, policy.mount, policy.role, path, policy.lacking)
+        patience = self._patience()
+        arguments = {'timeout': (min(CONNECT, patience), patience), **body}
         try:
-            body: dict[str, Any] = {} if data is None else {'json': dict(data)}
-            answer = client.adapter.request(
-                method, f'/v1/{path}', timeout=(CONNECT, self._patience()), **body
+            response = _within(
+                patience, lambda: client.adapter.request(method, f'/v1/{path}', **arguments)
             )
-        except Exception as error:
-            if method == 'list' and _is_empty(error):
-                return {}
-            raise self._failure(error, path) from None  # its text may hold a secret
-        if isinstance(answer, dict):
-            found = cast('dict[str, Any]', answer)
-            for warning in cast('list[str]', found.get('warnings') or []):
-                logger.info('%s: %.200s', path, ' '.join(warning.split()))
-            return found.get('data') or found
-        if 300 <= answer.status_code < 400:
-            location = str(answer.headers.get('Location', ''))
-            place = urllib.parse.urlsplit(location).netloc or 'another'
-            message = f'{self.server.host} is a standby and sends to {place:.60}; use that address'
-            raise Failure(Kind.DOWN, message)
-        if answer.status_code == 200:
-            raise Failure(Kind.WRONG, f'{self.server.host} does not answer as Vault does')
-        return {}
+            status, text = int(response.status_code), str(response.text)
+            location = str(response.headers.get('Location', ''))
+        except Exception as error:  # its text may hold a secret
+            failure = errors.unreachable(error, self.server.host)
+        else:
+            return answers.read(status, text, location, place)
+        # Of a server that had less time than others have, nothing is known.
+        is_short = self.deadline is not None and time.monotonic() >= self.deadline
+        raise Failure(Kind.LATE, NO_TURN) if is_short else failure
 
     def _patience(self) -> float:
+        """Seconds for one request, all of it; raises `Failure` where there are none left."""
         if self.deadline is None:
             return READ
-        return max(1.0, min(READ, self.deadline - time.monotonic()))
-
-    def _failure(self, error: Exception, path: str) -> Failure:
-        return errors.classify(
-            error,
-            host=self.server.host,
-            mount=self.policy.mount,
-            role=self.policy.role,
-            denied=lambda: self.policy.lacking(path),
-        )
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise Failure(Kind.LATE, NO_TURN)
+        return min(READ, left)
 
     def _log_in(self) -> Any:
         import hvac  # noqa: PLC0415 : costs every hook that asks for nothing
+        from hvac.adapters import RawAdapter  # noqa: PLC0415
 
         session = self._session()
-        timeouts: Any = (CONNECT, self._patience())
         client: Any = hvac.Client(
             url=self.server.address,
             token='',
             verify=session.verify,
             session=session,
             proxies=self._proxies(),
-            timeout=timeouts,
             namespace=self.server.namespace or None,
             allow_redirects=False,  # the token would go with them
+            adapter=RawAdapter,  # answers are read by `answers` alone
+            ignore_exceptions=True,
         )
         if self.login.method == 'token':
             client.token = self.login.values['token']
@@ -164,18 +158,18 @@ class Connection:
             body = {'role_id': values['role-id'], 'secret_id': values['secret-id']}
         else:
             body = {'role': self.login.role, 'jwt': values['jwt']}
+        path = f'auth/{self.login.mount}/login'
         try:
-            answer = self._send(client, 'post', f'auth/{self.login.mount}/login', body)
-            return str(answer['auth']['client_token'])
-        except (KeyError, TypeError):
-            message = f'{self.server.host} does not answer as Vault does'
-            raise Failure(Kind.WRONG, message) from None
+            found = self._send(client, 'post', path, body).part('auth').text('client_token')
         except Failure as failure:
             if failure.passes or not failure.reason:
                 raise
             message = f'not authorised: {self.server.host} refuses the login by {method}'
             message = f'{message} ({failure.reason}); see action authorize'
             raise Failure(Kind.WRONG, message, failure.reason) from None
+        if not found:
+            raise Failure(Kind.WRONG, f'{self.server.host} does not answer as Vault does')
+        return found
 
     def renew_token(self) -> int:
         """Renew the operator's token; gives the seconds it has left, 0: for ever.
@@ -183,10 +177,10 @@ class Connection:
         Raises `Failure`.
         """
         found = self.get('auth/token/lookup-self')
-        left, renewable = int(found.get('ttl', 0)), bool(found.get('renewable'))
-        if left and renewable:
+        left = found.number('ttl')
+        if left and found.values.get('renewable') is True:
             self.post('auth/token/renew-self', {})
-            left = int(self.get('auth/token/lookup-self').get('ttl', 0))
+            left = self.get('auth/token/lookup-self').number('ttl')
         return left
 
     def _session(self) -> Any:
@@ -219,8 +213,26 @@ class Connection:
         return {scheme: proxy for scheme, proxy in found.items() if proxy}
 
 
-def _is_empty(error: Exception) -> bool:
-    """Whether it says that there is nothing to list: a 404 without a text."""
-    import hvac.exceptions  # noqa: PLC0415
+def _within(seconds: float, work: Callable[[], Any]) -> Any:
+    """What work gives, unless it takes longer: then `TimeoutError`.
 
-    return isinstance(error, hvac.exceptions.InvalidPath) and not getattr(error, 'errors', None)
+    Timeouts of sockets begin anew with every byte, so a server that trickles would never meet
+    one. The thread that is left behind ends with its socket, or with the process.
+    """
+    done: list[Any] = []
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            done.append(work())
+        except Exception as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failed:
+        raise failed[0]
+    if not done:
+        raise TimeoutError
+    return done[0]

@@ -24,6 +24,8 @@ METHODS: Mapping[str, tuple[str, ...]] = {
 """Ways to log in, and the keys that the operator's secret must have for each."""
 SERVICE_ACCOUNT = pathlib.Path('/var/run/secrets/kubernetes.io/serviceaccount/token')
 """Where Kubernetes puts the token of the pod's service account."""
+PATH = re.compile('[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*')
+"""Of a mount: no segment begins with a dot."""
 _SENT = re.compile('[!-~]+')
 
 
@@ -63,7 +65,7 @@ def login(
         shown, known = x509.printable(method, 20), ', '.join(METHODS)
         raise Invalid('auth-method', f'"{shown}" is none of {known}')
     mount = options.text(config, 'auth-mount', method).strip('/')
-    if not re.fullmatch('[A-Za-z0-9._/-]+', mount):
+    if not PATH.fullmatch(mount):
         raise Invalid('auth-mount', f'"{x509.printable(mount, 40)}" is no path of a mount')
     role = options.text(config, 'auth-role')
     if method in {'jwt', 'kubernetes'} and not re.fullmatch('[A-Za-z0-9._-]+', role):

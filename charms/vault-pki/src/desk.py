@@ -39,10 +39,10 @@ def mount(wanted: options.Options, login: Login) -> Mount:
     return Mount(Connection(wanted.server, login, allowed), wanted.mount)
 
 
-def policy(config: Mapping[str, object]) -> access.Policy:
+def policy(config: Mapping[str, object], owner: str) -> access.Policy:
     """What the charm may do, by its options; raises `Invalid`."""
     return access.Policy(
-        options.mount(config), options.role(config), options.manages_mount(config)
+        options.mount(config), options.role(config), options.manages_mount(config), owner
     )
 
 
@@ -55,6 +55,8 @@ class Desk:
     """Gives an operator's secret by the option or parameter that names it, and its identifier."""
     prepare: Callable[[], Upkeep]
     """Gives what works on the server; raises `Invalid` or `Failed`."""
+    owner: str
+    """Names the application among all that may use the server."""
 
     def upkeep(self) -> Upkeep:
         """What keeps an intermediate CA; raises `Failed` where there is none to keep."""
@@ -90,6 +92,8 @@ def authorize(desk: Desk, params: Mapping[str, Any]) -> Done:
         raise Failed(f'option {credentials.OPTION}: is set and would be used instead; unset it')
     wanted = options.parse(config, desk.load, {})
     identifier = str(params['secret-id']).strip()
+    if not identifier:
+        raise Failed('parameter secret-id: is empty; give the id that juju add-secret shows')
     try:
         token = credentials.values(desk.load('secret-id', identifier), ('token',))
     except Invalid as error:
@@ -98,7 +102,7 @@ def authorize(desk: Desk, params: Mapping[str, Any]) -> Done:
     place = mount(wanted, Login('token', 'token', '', token))
     auth_mount = options.options.text(config, 'auth-mount', 'approle').strip('/')
     try:
-        made = setting_up.authorize(place, policy(config), wanted.ca, auth_mount)
+        made = setting_up.authorize(place, policy(config, desk.owner), wanted.ca, auth_mount)
     finally:
         place.connection.close()
     return Done({'result': 'Charm authorized successfully. You may now remove the secret.'}, made)
@@ -106,13 +110,14 @@ def authorize(desk: Desk, params: Mapping[str, Any]) -> Done:
 
 def show_policy(desk: Desk, _: Mapping[str, Any]) -> Done:
     """The policy as it is for the options, and the name that `authorize` gives it."""
-    found = policy(desk.config)
+    found = policy(desk.config, desk.owner)
     return Done({'policy': found.text, 'name': found.name})
 
 
-def ca_request(desk: Desk, _: Mapping[str, Any]) -> Done:
-    """The request for a CA certificate, as PEM."""
-    return Done({'csr': desk.upkeep().prepared_request()})
+def ca_request(desk: Desk, params: Mapping[str, Any]) -> Done:
+    """The request for a CA certificate, as PEM; for another one than that in force by `renew`."""
+    renews = bool(params.get('renew', False))
+    return Done({'csr': desk.upkeep().prepared_request(renews=renews)})
 
 
 def take(desk: Desk, params: Mapping[str, Any]) -> Done:

@@ -1,16 +1,18 @@
 """What went wrong between charm and server, as one of few kinds that call for different reactions.
 
-Every exception of hvac and requests goes through `classify`, and none leaves this charm. Texts are
-those of OpenBao 2.7 and of Vault, which OpenBao comes from.
+An answer is judged by its status first and by its text second: a gateway writes what it likes.
+Texts are those of OpenBao 2.7 and of Vault, which OpenBao comes from.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import enum
+import urllib.parse
 from typing import TYPE_CHECKING
 
 from tls_provider import x509
-from tls_provider.issuer import ErrorCode, Rejected, Unavailable
+from tls_provider.issuer import ErrorCode, Pending, Rejected, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,16 +23,22 @@ class Kind(enum.Enum):
 
     DOWN = 'down'
     """The server is out of reach or does not work: it passes by itself."""
+    LATE = 'late'
+    """The pass has no time left: nothing is known of the server."""
     WRONG = 'wrong'
     """The operator has to act."""
     REFUSED = 'refused'
     """The server's rules do not allow this request."""
+    UNKNOWN = 'unknown'
+    """The server does not accept what was sent, for a reason that is not known here."""
     TOKEN = 'token'  # noqa: S105
     """The token is not valid, or no longer: another login may help."""
     NO_MOUNT = 'no mount'
     NO_ROLE = 'no role'
     NO_ISSUER = 'no issuer'
     """The issuer is not there, or cannot sign."""
+    ABSENT = 'absent'
+    """There is nothing at the path."""
     TAKEN = 'taken'
     """It is there already."""
     UNKNOWN_CERTIFICATE = 'unknown certificate'
@@ -42,7 +50,13 @@ class Failure(Exception):
     """A request to the server failed; the message says what it means and what to do."""
 
     def __init__(
-        self, kind: Kind, message: str, reason: str = '', code: ErrorCode = ErrorCode.OTHER
+        self,
+        kind: Kind,
+        message: str,
+        reason: str = '',
+        code: ErrorCode = ErrorCode.OTHER,
+        *,
+        transient: bool = False,
     ):
         super().__init__(message)
         self.kind = kind
@@ -51,126 +65,142 @@ class Failure(Exception):
         """The server's own words."""
         self.code = code
         """For `REFUSED`."""
+        self.transient = transient
+        """For `REFUSED`: it may be another matter than the request's, and is tried again."""
 
     @property
     def passes(self) -> bool:
         """Whether it may pass without anybody's doing."""
-        return self.kind is Kind.DOWN
+        return self.kind in {Kind.DOWN, Kind.LATE}
 
-    def outcome(self) -> Rejected | Unavailable:
+    def outcome(self) -> Rejected | Unavailable | Pending:
         """What it means for a request."""
         if self.kind is Kind.REFUSED:
-            return Rejected(self.code, self.message, self.reason)
+            return Rejected(self.code, self.message, self.reason, transient=self.transient)
+        if self.kind is Kind.LATE:
+            return Pending(self.message)
         return Unavailable(self.message, self.reason, blocked=not self.passes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """What was asked of whom, for messages."""
+
+    host: str
+    mount: str
+    role: str
+    path: str
+    denied: Callable[[str], str]
+    """What to do where the token is good and the policy lacks the path."""
 
 
 _ANY = ErrorCode.OTHER
 _DOMAIN = ErrorCode.DOMAIN_NOT_ALLOWED
-# What the text of an answer holds, what that is, the code for the requirer, and what to say of it.
-# The first that fits counts. Of the message, {mount} and {role} are replaced.
-_TEXTS: tuple[tuple[str, Kind, ErrorCode, str], ...] = (
-    ('performing token check', Kind.TOKEN, _ANY, 'the token is not valid'),
-    ('no handler for route', Kind.NO_MOUNT, _ANY, 'there is no mount {mount}'),
-    ('No secret engine mount at', Kind.NO_MOUNT, _ANY, 'there is no mount {mount}'),
-    (
-        'namespace not found',
-        Kind.WRONG,
-        _ANY,
-        'option vault-namespace: there is no such namespace',
-    ),
-    ('404 page not found', Kind.WRONG, _ANY, 'option vault-address: no Vault answers there'),
-    ('certificate with serial', Kind.UNKNOWN_CERTIFICATE, _ANY, 'Vault does not know it'),
-    ('unknown role', Kind.NO_ROLE, _ANY, 'mount {mount} has no role {role}'),
-    ('no default issuer currently configured', Kind.NO_ISSUER, _ANY, 'mount {mount} has no CA'),
-    ('unable to find PKI issuer', Kind.NO_ISSUER, _ANY, 'the CA is gone from mount {mount}'),
-    ('unable to fetch corresponding key', Kind.NO_ISSUER, _ANY, 'the CA has no key in {mount}'),
-    ('requested usage', Kind.NO_ISSUER, _ANY, 'the CA in mount {mount} may not sign any more'),
-    ('lacks the CRLSign', Kind.NO_CRL_USAGE, _ANY, 'the CA may not sign revocation lists'),
-    ('already in use', Kind.TAKEN, _ANY, 'the name is taken'),
-    ('TTL would result in notAfter', Kind.WRONG, _ANY, 'the CA in mount {mount} ends too soon'),
-    ('IP Subject Alternative Names', Kind.REFUSED, ErrorCode.IP_NOT_ALLOWED, ''),
-    ('alternate name', Kind.REFUSED, _DOMAIN, ''),
-    ('alternative name', Kind.REFUSED, _DOMAIN, ''),
-    ('common name', Kind.REFUSED, _DOMAIN, ''),
-    ('email address', Kind.REFUSED, _DOMAIN, ''),
-    ('Subject Alternative Names', Kind.REFUSED, _DOMAIN, ''),
-    ('unsafe and not supported', Kind.REFUSED, _ANY, ''),
-    ('requires keys of type', Kind.REFUSED, _ANY, ''),
-    ('csr', Kind.REFUSED, _ANY, ''),
-)
+_IP = ErrorCode.IP_NOT_ALLOWED
+# What the text of an answer of a status holds, what that is, the code for the requirer, and what
+# to say of it. The first that fits counts. Of the message, {mount} and {role} are replaced.
+_TEXTS: tuple[tuple[int, str, Kind, ErrorCode, str], ...] = (
+    (500, 'performing token check', Kind.TOKEN, _ANY, 'the token is not valid'),
+    (500, 'no default issuer currently', Kind.NO_ISSUER, _ANY, 'mount {mount} has no CA'),
+    (500, 'unable to find PKI issuer', Kind.NO_ISSUER, _ANY, 'the CA is gone from mount {mount}'),
+    (500, 'to fetch corresponding key', Kind.NO_ISSUER, _ANY, 'the CA has no key in {mount}'),
+    (500, 'requested usage', Kind.NO_ISSUER, _ANY, 'the CA in mount {mount} signs no more'),
+    (500, 'lacks the CRLSign', Kind.NO_CRL_USAGE, _ANY, 'the CA may not sign revocation lists'),
+    (404, 'no handler for route', Kind.NO_MOUNT, _ANY, 'there is no mount {mount}'),
+    (404, 'namespace not found', Kind.WRONG, _ANY,
+     'option vault-namespace: there is no such namespace'),
+    (404, '404 page not found', Kind.WRONG, _ANY, 'option vault-address: no Vault answers there'),
+    (400, 'No secret engine mount at', Kind.NO_MOUNT, _ANY, 'there is no mount {mount}'),
+    (400, 'certificate with serial', Kind.UNKNOWN_CERTIFICATE, _ANY, 'Vault does not know it'),
+    (400, 'unknown role', Kind.NO_ROLE, _ANY, 'mount {mount} has no role {role}'),
+    (400, 'unable to find PKI issuer', Kind.NO_ISSUER, _ANY, 'the CA is gone from mount {mount}'),
+    (400, 'lacks the CRLSign', Kind.NO_CRL_USAGE, _ANY, 'the CA may not sign revocation lists'),
+    (400, 'already in use', Kind.TAKEN, _ANY, 'the name is taken'),
+    (400, 'TTL would result in notAfter', Kind.WRONG, _ANY, 'the CA in {mount} ends too soon'),
+    (400, 'IP Subject Alternative Names', Kind.REFUSED, _IP, ''),
+    (400, 'alternate name', Kind.REFUSED, _DOMAIN, ''),
+    (400, 'alternative name', Kind.REFUSED, _DOMAIN, ''),
+    (400, 'common name', Kind.REFUSED, _DOMAIN, ''),
+    (400, 'email address', Kind.REFUSED, _DOMAIN, ''),
+    (400, 'Subject Alternative Names', Kind.REFUSED, _DOMAIN, ''),
+    (400, 'unsafe and not supported', Kind.REFUSED, _ANY, ''),
+    (400, 'requires keys of type', Kind.REFUSED, _ANY, ''),
+    (400, 'csr', Kind.REFUSED, _ANY, ''),
+)  # fmt: skip
+_BAD_TOKEN = ('permission denied', 'invalid token')
+"""What 403 says where it is the token: OpenBao says the first and nothing else, Vault adds the
+second."""
 
 
-def classify(
-    error: Exception,
-    *,
-    host: str,
-    mount: str,
-    role: str,
-    denied: Callable[[], str],
-) -> Failure:
-    """The failure that an exception of hvac or requests stands for; other exceptions are bugs.
+def unreachable(error: Exception, host: str) -> Failure:
+    """The failure that an exception out of a request stands for, whatever raised it.
 
-    Args:
-        error: What was raised.
-        host: Names the server in messages.
-        mount: The mount that was to be used.
-        role: The role that was to be used.
-        denied: Says what to do where the token is good and the policy lacks the path.
-
+    Libraries below let their own exceptions and those of Python through. Texts may hold a token or
+    an address with a password: none is shown.
     """
-    import hvac.exceptions  # noqa: PLC0415 : costs every hook that asks for nothing
-    import requests  # noqa: PLC0415
+    import requests.exceptions as raised  # noqa: PLC0415 : costs every hook that asks for nothing
 
-    if isinstance(error, hvac.exceptions.VaultError):
-        return _answered(error, host, mount, role, denied)
-    # The texts of these may hold a token or an address with a password: none is shown.
     match error:
-        case requests.exceptions.SSLError():
+        case raised.SSLError():
             message = (
                 f'{host} has no certificate that is trusted; see option vault-ca-certificates'
             )
             return Failure(Kind.WRONG, message)
-        case requests.exceptions.ProxyError():
+        case raised.ProxyError():
             return Failure(Kind.DOWN, f'the proxy does not reach {host}')
-        case requests.exceptions.Timeout():
+        case raised.Timeout() | TimeoutError():
             return Failure(Kind.DOWN, f'{host} does not answer in time')
-        case requests.exceptions.ConnectionError():
+        case raised.ConnectionError():
             return Failure(Kind.DOWN, f'{host} is not reached')
-        case requests.exceptions.InvalidHeader():
+        case raised.InvalidHeader():
             return Failure(Kind.WRONG, 'the credentials hold characters that cannot be sent')
-        case requests.exceptions.RequestException():
+        case _:
             return Failure(Kind.DOWN, f'the connection to {host} failed: {type(error).__name__}')
-        case _:
-            raise error
 
 
-def _answered(
-    error: Exception, host: str, mount: str, role: str, denied: Callable[[], str]
-) -> Failure:
-    import hvac.exceptions as raised  # noqa: PLC0415
+def redirected(location: str, place: Place) -> Failure:
+    """The failure that a redirection stands for, which is not followed: the token would go too."""
+    try:
+        other = urllib.parse.urlsplit(location).netloc
+    except ValueError:
+        other = ''
+    other = x509.printable(other, 60) or 'another'
+    return Failure(Kind.DOWN, f'{place.host} is a standby and sends to {other}; use that address')
 
-    found: list[str] | None = getattr(error, 'errors', None)
-    text = ' '.join(' '.join(found or [str(getattr(error, 'text', ''))]).split())
-    reason = x509.printable(text, 200)
-    match error:
-        case raised.VaultNotInitialized():
-            return Failure(Kind.DOWN, f'{host} is not initialised', reason)
-        case raised.VaultDown():
-            sealed = 'sealed' in text
-            state = 'is sealed; unseal it' if sealed else 'does not work at present (503)'
-            return Failure(Kind.DOWN, f'{host} {state}', reason)
-        case raised.RateLimitExceeded():
+
+def classify(status: int, text: str, place: Place) -> Failure:
+    """The failure that an answer stands for.
+
+    Args:
+        status: Of HTTP, not one of success.
+        text: What the server says, in one line.
+        place: What was asked.
+
+    """
+    reason, host = x509.printable(text, 200), place.host
+    if status in {401, 403}:
+        parts = {part.strip() for part in text.split('*')}
+        if text in _BAD_TOKEN or 'invalid token' in parts:
+            return Failure(Kind.TOKEN, 'the token is not valid', reason)
+        return Failure(Kind.WRONG, place.denied(place.path), reason)
+    for known, part, kind, code, message in _TEXTS:
+        if known == status and part in text:
+            shown = message.format(mount=place.mount, role=place.role)
+            return Failure(kind, shown or f'refused by the role: {reason}', reason, code)
+    match status:
+        case 400:
+            return Failure(Kind.UNKNOWN, f'{host} does not accept this: {reason}', reason)
+        case 404 if not text:
+            return Failure(Kind.ABSENT, f'{host} has nothing at {place.path}')
+        case 404:
+            return Failure(Kind.WRONG, f'{host} does not accept this: {reason}', reason)
+        case 429:
             return Failure(Kind.DOWN, f'{host} has had too many requests', reason)
-        case raised.Forbidden() | raised.Unauthorized():
-            if text == 'permission denied':
-                return Failure(Kind.TOKEN, 'the token is not valid', reason)
-            return Failure(Kind.WRONG, denied(), reason)
+        case 501:
+            return Failure(Kind.DOWN, f'{host} is not initialised', reason)
+        case 503 if 'sealed' in text:
+            return Failure(Kind.DOWN, f'{host} is sealed; unseal it', reason)
+        case 503:
+            return Failure(Kind.DOWN, f'{host} does not work at present (503)', reason)
         case _:
-            pass
-    for part, kind, code, message in _TEXTS:
-        if part in text:
-            shown = message.format(mount=mount, role=role) or f'refused by the role: {reason}'
-            return Failure(kind, shown, reason, code)
-    if isinstance(error, (raised.InvalidRequest, raised.InvalidPath)):
-        return Failure(Kind.WRONG, f'{host} does not accept this: {reason}', reason)
-    return Failure(Kind.DOWN, f'{host} has a problem: {reason}', reason)
+            return Failure(Kind.DOWN, f'{host} has a problem: {reason or status}', reason)

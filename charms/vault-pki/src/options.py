@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import hashlib
+import ipaddress
 import re
 import urllib.parse
 from typing import TYPE_CHECKING
 
 import credentials
+from credentials import PATH
 from tls_provider import options, x509
 from tls_provider.options import Invalid
 
 if TYPE_CHECKING:
-    import datetime
     from collections.abc import Callable, Mapping
 
     from credentials import Login
@@ -37,8 +39,17 @@ SUBJECT = {
     'ca-locality-name': ('locality', 128),
 }
 """Options of the CA's subject, Vault's words for them, and how many bytes they may have."""
+_OIDS = {
+    'common_name': '2.5.4.3',
+    'organization': '2.5.4.10',
+    'ou': '2.5.4.11',
+    'country': '2.5.4.6',
+    'province': '2.5.4.8',
+    'locality': '2.5.4.7',
+}
+LONGEST = datetime.timedelta(days=3650)
+"""Life of anything in a mount, unless roots are to live longer."""
 USAGES = ('server-auth', 'client-auth')
-MOUNT = re.compile('[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +78,20 @@ class CA:
     key_algorithm: str
     root_validity: datetime.timedelta
     """Of a root; the life of an intermediate is its parent's matter."""
+
+    @property
+    def longest_life(self) -> datetime.timedelta:
+        """What the mount has to allow."""
+        return max(self.root_validity, LONGEST) if self.is_root else LONGEST
+
+    def is_that_of(self, certificate: x509.Certificate) -> bool:
+        """Whether a CA certificate has this subject and a key of this kind."""
+        key = x509.key_of(certificate)
+        kind, bits = KEY_ALGORITHMS[self.key_algorithm]
+        if not (key.algorithm.startswith(kind) and key.bits == bits):
+            return False
+        wanted = sorted((_OIDS[word], value) for word, value in self.subject)
+        return sorted(x509.subject_of(certificate)) == wanted
 
     @property
     def fingerprint(self) -> str:
@@ -103,8 +128,9 @@ class Options:
 
     @property
     def place(self) -> str:
-        """Names the mount: in another one is another CA."""
-        return f'{self.server.address} {self.server.namespace} {self.mount}'
+        """Names the mount and its keeper: elsewhere is another CA."""
+        kept = '' if self.manages_mount else ' of others'
+        return f'{self.server.address} {self.server.namespace} {self.mount}{kept}'
 
 
 def parse(config: Mapping[str, object], load: Load, stored: Mapping[str, str]) -> Options:
@@ -147,7 +173,7 @@ def server(config: Mapping[str, object]) -> Server:
     if not address:
         raise Invalid(name, 'is not set; give the address, as in https://vault.example.com:8200')
     namespace = options.text(config, 'vault-namespace').strip('/')
-    if namespace and not MOUNT.fullmatch(namespace):
+    if namespace and not PATH.fullmatch(namespace):
         raise Invalid('vault-namespace', f'"{x509.printable(namespace, 60)}" is no namespace')
     found = options.certificates(config, 'vault-ca-certificates')
     return Server(address, namespace, tuple(one.pem for one in found))
@@ -157,7 +183,7 @@ def mount(config: Mapping[str, object]) -> str:
     """Option `mount`; raises `Invalid`."""
     name = 'mount'
     value = options.text(config, name, 'charm-pki').strip('/')
-    if not MOUNT.fullmatch(value) or value.partition('/')[0] in {'sys', 'auth', 'identity'}:
+    if not PATH.fullmatch(value) or value.partition('/')[0] in {'sys', 'auth', 'identity'}:
         raise Invalid(
             name, f'"{x509.printable(value, 60)}" is no path of a mount, as in charm-pki'
         )
@@ -184,16 +210,26 @@ def _address(config: Mapping[str, object], name: str) -> str:
     shown = x509.printable(value, 60)
     try:
         parts = urllib.parse.urlsplit(value)
-        port_is_valid = parts.port is None or parts.port > 0
+        port, host = parts.port, parts.hostname or ''
     except ValueError:
         raise Invalid(name, f'"{shown}" is not an address') from None
-    if parts.username or parts.password:
+    if '@' in parts.netloc:
         raise Invalid(name, 'holds a user or a password')  # and is not shown
-    if parts.scheme not in {'https', 'http'} or not parts.hostname or not port_is_valid:
+    if parts.scheme not in {'https', 'http'} or not host or port == 0:
         raise Invalid(name, f'"{shown}" is not an address, as in https://vault.example.com:8200')
-    if parts.path or parts.query or parts.fragment or ' ' in value or not value.isascii():
+    if not (_is_ip(host) if '[' in parts.netloc else _is_ip(host) or x509.is_host_name(host)):
+        raise Invalid(name, f'"{shown}" names no host')
+    if value.partition('://')[2].lower() != parts.netloc.lower():
         raise Invalid(name, f'"{shown}" holds more than scheme, host and port')
-    return value
+    return f'{parts.scheme}://{parts.netloc.lower()}'
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return '%' not in text  # of one machine only
 
 
 def _ca(config: Mapping[str, object]) -> CA:

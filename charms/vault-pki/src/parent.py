@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import ops
     from charmlibs.interfaces.tls_certificates import TLSCertificatesRequiresV4
 
-    from authority import Asked
-
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
@@ -41,18 +39,19 @@ class Answer:
 class Parent:
     """The endpoint towards the parent; for the leader, others have no part in it."""
 
-    def __init__(self, charm: ops.CharmBase, endpoint: str, asked: Callable[[], Asked | None]):
+    def __init__(self, charm: ops.CharmBase, endpoint: str, wanted: Callable[[], str | None]):
         """Have the library observe its events, in hooks of models with a parent.
 
         Args:
             charm: The charm.
             endpoint: Requires `tls-certificates`.
-            asked: Gives the request as it stands.
+            wanted: Gives the request that the parent is to have, as PEM; empty: none is to be
+                there, None: what is there stays.
 
         """
         self._charm = charm
         self._endpoint = endpoint
-        self._asked = asked
+        self._wanted = wanted
         self._library: TLSCertificatesRequiresV4 | None = None
         if not charm.unit.is_leader():
             return
@@ -61,10 +60,26 @@ class Parent:
         hook = os.environ.get('JUJU_DISPATCH_PATH', '').rpartition('/')[2]
         relation = self._relation()
         if (relation and not self._problem(relation)) or hook == f'{endpoint}-relation-broken':
-            self._library = _library(charm, endpoint, asked)
+            self._library = _library(charm, endpoint, self._request)
 
-    def ask(self, asked: Asked) -> Answer:
-        """Hand over the request, unless that was done, and give what came back."""
+    def is_there(self) -> bool:
+        """Whether there is one to ask."""
+        return self._relation() is not None
+
+    def held(self) -> tuple[str, ...]:
+        """The requests that it has of this application, as PEM."""
+        relation = self._relation()
+        if relation is None:
+            return ()
+        own, _ = wire.read_requests('', relation.data[self._charm.app])
+        return tuple(one.csr for one in own)
+
+    def _request(self) -> str:
+        wanted = self._wanted()
+        return next(iter(self.held()), '') if wanted is None else wanted
+
+    def ask(self, csr: str) -> Answer:
+        """Hand over a request, unless that was done, and give what came back."""
         relation = self._relation()
         if relation is None:
             several = len(self._charm.model.relations[self._endpoint]) > 1
@@ -74,20 +89,20 @@ class Parent:
         name = app.name if app else 'the parent'
         if problem := self._problem(relation):
             return Answer(f'{name} sent what cannot be read: {problem}', blocked=True)
-        own, _ = wire.read_requests('', relation.data[self._charm.app])
-        if not any(_same(one.csr, asked.csr) for one in own):
+        if not any(_same(one, csr) for one in self.held()):
             if self._library is None:
-                self._library = _library(self._charm, self._endpoint, self._asked)
+                self._library = _library(self._charm, self._endpoint, self._request)
             self._library.sync()
         answers = wire.read_answers(relation.data[app]) if app else wire.Answers()
         for entry in answers.entries:
-            if _same(entry.csr, asked.csr):
+            if _same(entry.csr, csr):
                 certificate = x509.parse_certificate(entry.certificate)
                 others = [*entry.chain, entry.ca]
                 chain = tuple(x509.parse_certificate(one) for one in others)
-                return Answer('', False, certificate, chain, entry.revoked)
+                said = f'{name} has revoked the CA certificate' if entry.revoked else ''
+                return Answer(said, entry.revoked, certificate, chain, entry.revoked)
         for refusal in answers.refusals:
-            if _same(refusal.csr, asked.csr):
+            if _same(refusal.csr, csr):
                 shown = x509.printable(refusal.message, 110)
                 return Answer(f'{name} refused the CA certificate ({refusal.code}): {shown}', True)
         return Answer(f'waits for {name} to sign the CA certificate')
@@ -102,8 +117,10 @@ class Parent:
         app = databag.remote_application(relation)
         if app is None:
             return ''
-        asked, now = self._asked(), datetime.datetime.now(datetime.timezone.utc)
+        request, now = self._request(), datetime.datetime.now(datetime.timezone.utc)
         bag = relation.data[app]
+        if not all(map(_is_readable, bag.values())):
+            return 'it counts or nests too far'
         entries = wire.read_answers(bag).entries
         if len(entries) != _count(bag.get('certificates', '[]')):
             return 'not every entry is complete'
@@ -113,11 +130,22 @@ class Parent:
                 own = x509.parse_certificate(entry.certificate)
                 for text in (entry.ca, *entry.chain):
                     x509.parse_certificate(text)
-                if own.not_after < now and asked and _same(asked.csr, entry.csr):
+                if own.not_after < now and _same(request, entry.csr):
                     return 'the certificate has ended'
         except x509.Malformed as error:
             return str(error)
         return ''
+
+
+def _is_readable(text: str) -> bool:
+    """Whether the library's reader gives a value or says that there is none."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError:
+        return True
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _count(text: str) -> int:
@@ -137,7 +165,7 @@ _NEXT = 'integrate parent with a provider, sign what get-ca-csr shows, or set ca
 
 
 def _library(
-    charm: ops.CharmBase, endpoint: str, asked: Callable[[], Asked | None]
+    charm: ops.CharmBase, endpoint: str, wanted: Callable[[], str]
 ) -> TLSCertificatesRequiresV4:
     from charmlibs.interfaces import tls_certificates as library  # noqa: PLC0415 : as hvac
     from cryptography import x509 as c509  # noqa: PLC0415
@@ -150,9 +178,9 @@ def _library(
 
         def public_key(self) -> object:
             """The key that request and certificate must be for."""
-            request = asked()
+            request = wanted()
             assert request, 'only requests are compared with it'  # noqa: S101
-            return c509.load_pem_x509_csr(request.csr.encode()).public_key()
+            return c509.load_pem_x509_csr(request.encode()).public_key()
 
         def is_valid(self) -> bool:
             """Vault made it."""
@@ -166,21 +194,21 @@ def _library(
         ) -> library.CertificateSigningRequest:
             """The request of Vault."""
             del private_key
-            request = asked()
+            request = wanted()
             assert request, 'there is one where its attributes are'  # noqa: S101
-            return library.CertificateSigningRequest.from_string(request.csr)
+            return library.CertificateSigningRequest.from_string(request)
 
-    def wanted(_: object) -> list[library.CertificateRequestAttributes]:
-        request = asked()
-        if request is None:
+    def requests(_: object) -> list[library.CertificateRequestAttributes]:
+        request = wanted()
+        if not request:
             return []
-        csr = library.CertificateSigningRequest.from_string(request.csr)
+        csr = library.CertificateSigningRequest.from_string(request)
         return [Request.from_csr(csr, is_ca=True)]
 
     return library.TLSCertificatesRequiresV4(
         charm,
         endpoint,
-        certificate_requests=wanted,
+        certificate_requests=requests,
         mode=library.Mode.APP,
         private_key=PublicHalf(),
         renewal_relative_time=1.0,  # the charm renews, with another key, long before

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from errors import Failure, Kind
 from options import KEY_ALGORITHMS
+from role import BACK_DATE
 from tls_provider import x509
 
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable, Mapping
 
+    from answers import Answer
     from connection import Connection
     from options import CA
 
-MAX_LIFE = '87600h'
-"""Of anything in the mount, ten years; roots that are to live longer raise it."""
 CRL_LIFE, CRL_GRACE = '72h', '24h'
 """How long a revocation list is valid, and how long before its end there is another one."""
 _SIGNS = 'read-only,issuing-certificates,crl-signing,ocsp-signing'
@@ -55,29 +55,52 @@ class Mount:
 
     def is_there(self) -> bool:
         """Whether there is a mount of the engine at the path."""
+        return self.longest_life() is not None
+
+    def longest_life(self) -> int | None:
+        """Seconds that anything in the mount may live; None: there is no such mount."""
         try:
             found = self.connection.get(f'sys/mounts/{self.path}')
         except Failure as failure:
             if failure.kind is Kind.NO_MOUNT:
-                return False
+                return None
             raise
-        if found.get('type') != 'pki':
-            shown = x509.printable(str(found.get('type')), 20)
+        if found.text('type') != 'pki':
+            shown = x509.printable(found.text('type'), 20)
             raise Failure(Kind.WRONG, f'option mount: {self.path} is a mount of {shown}, not pki')
-        return True
+        return found.part('config').number('max_lease_ttl')
 
     def enable(self, life: datetime.timedelta) -> None:
         """Make the mount, for certificates of this life at the most."""
-        limit = f'{max(87600, int(life.total_seconds() / 3600) + 24)}h'
-        config = {'max_lease_ttl': limit}
+        values = {'type': 'pki', 'config': {'max_lease_ttl': _limit(life)}}
         try:
-            self.connection.post(f'sys/mounts/{self.path}', {'type': 'pki', 'config': config})
+            self.connection.post(f'sys/mounts/{self.path}', values)
         except Failure as failure:
             if failure.kind is not Kind.TAKEN:
                 raise
+            if not self.is_there():
+                message = f'option mount: {self.path} lies above or below another mount'
+                raise Failure(Kind.WRONG, message, failure.reason) from None
+
+    def allow(self, life: datetime.timedelta) -> None:
+        """Let certificates live that long."""
+        self.connection.post(f'sys/mounts/{self.path}/tune', {'max_lease_ttl': _limit(life)})
 
     def configure(self, public_address: str) -> None:
-        """Have revocation lists made in time, and named in certificates if there is an address."""
+        """Have revocation lists made in time, and named in certificates if there is an address.
+
+        What has ended is removed from the server by and by.
+        """
+        self.connection.post(
+            f'{self.path}/config/auto-tidy',
+            {
+                'enabled': True,
+                'interval_duration': '24h',
+                'tidy_cert_store': True,
+                'tidy_revoked_certs': True,
+                'safety_buffer': CRL_LIFE,
+            },
+        )
         self.connection.post(
             f'{self.path}/config/crl',
             {
@@ -107,10 +130,12 @@ class Mount:
 
     def keys(self) -> dict[str, str]:
         """Ids of the keys in the mount, by name; those without a name are left out."""
-        found: dict[str, dict[str, str]] = (
-            self.connection.list(f'{self.path}/keys').get('key_info') or {}
-        )
-        return {info['key_name']: key for key, info in found.items() if info.get('key_name')}
+        found = self.connection.list(f'{self.path}/keys').parts('key_info')
+        return {name: key for key, info in found.items() if (name := info.text('key_name'))}
+
+    def issuers(self) -> tuple[str, ...]:
+        """Ids of all issuers in the mount, which anybody may list."""
+        return self.connection.list(f'{self.path}/issuers').texts('keys')
 
     def issuer(self, reference: str = 'default') -> Issuer | None:
         """The issuer of an id or name; None where there is no such one."""
@@ -121,11 +146,11 @@ class Mount:
                 return None
             raise
         return Issuer(
-            id=str(found.get('issuer_id', '')),
-            name=str(found.get('issuer_name', '')),
-            key=str(found.get('key_id') or ''),
+            id=found.text('issuer_id'),
+            name=found.text('issuer_name'),
+            key=found.text('key_id'),
             chain=_certificates(found),
-            signs='issuing-certificates' in str(found.get('usage', '')),
+            signs='issuing-certificates' in found.text('usage'),
         )
 
     def public_chain(self) -> tuple[x509.Certificate, ...]:
@@ -137,14 +162,13 @@ class Mount:
         kind, bits = KEY_ALGORITHMS[ca.key_algorithm]
         values = {'key_name': name, 'key_type': kind, 'key_bits': bits, **_request(ca)}
         made = self.connection.post(f'{self.path}/intermediate/generate/internal', values)
-        return str(made['key_id']), str(made['csr'])
+        return made.text('key_id'), made.text('csr')
 
     def request(self, key: str, ca: CA) -> str:
         """A request for a key that is there, as PEM."""
         values = {'key_ref': key, **_request(ca)}
-        return str(
-            self.connection.post(f'{self.path}/intermediate/generate/existing', values)['csr']
-        )
+        path = f'{self.path}/intermediate/generate/existing'
+        return self.connection.post(path, values).text('csr')
 
     def generate_root(self, name: str, ca: CA) -> Issuer:
         """A new root, or the one of this name."""
@@ -155,6 +179,7 @@ class Mount:
             'key_type': kind,
             'key_bits': bits,
             'ttl': f'{int(ca.root_validity.total_seconds())}s',
+            'not_before_duration': f'{BACK_DATE}s',
             'exclude_cn_from_sans': True,
             **dict(ca.subject),
         }
@@ -180,9 +205,9 @@ class Mount:
         made = self.connection.post(
             f'{self.path}/intermediate/set-signed', {'certificate': bundle}
         )
-        mapping = cast('dict[str, str]', made.get('mapping') or {})
-        for issuer, found in mapping.items():
-            if found == key:
+        mapping = made.part('mapping')
+        for issuer in mapping.values:
+            if mapping.text(issuer) == key:
                 return issuer
         raise Failure(Kind.WRONG, f'the CA certificate is for no key in mount {self.path}')
 
@@ -207,34 +232,50 @@ class Mount:
         self.connection.post(f'{self.path}/config/issuers', {'default': issuer})
 
     def sign(self, path: str, values: Mapping[str, object]) -> Signed:
-        """Sign by a role, below a path of the mount."""
-        found = self.connection.post(f'{self.path}/{path}', values)
+        """Sign by a role, below a path of the mount.
+
+        What Vault does not accept for an unknown reason is held to be the request's fault, which
+        others need not suffer from.
+        """
         try:
-            certificate = x509.parse_certificate(str(found.get('certificate', '')))
-            return Signed(certificate, x509.fingerprint_of(str(found.get('issuing_ca', ''))))
+            found = self.connection.post(f'{self.path}/{path}', values)
+        except Failure as failure:
+            if failure.kind is not Kind.UNKNOWN:
+                raise
+            message = f'Vault does not accept the request: {failure.reason}'
+            raise Failure(Kind.REFUSED, message, failure.reason, transient=True) from None
+        try:
+            certificate = x509.parse_certificate(found.text('certificate'))
+            return Signed(certificate, x509.fingerprint_of(found.text('issuing_ca')))
         except x509.Malformed as error:
             message = f'what Vault has signed cannot be read: {error}'
             raise Failure(Kind.DOWN, message) from None
 
     def revoke(self, serial: int) -> None:
-        """Revoke a certificate by its serial number, and have it in the list."""
+        """Revoke a certificate by its serial number; the next lists hold it."""
         digits = f'{serial:x}'
         digits = digits.zfill(len(digits) + len(digits) % 2)
         text = ':'.join(digits[at : at + 2] for at in range(0, len(digits), 2))
         self.connection.post(f'{self.path}/revoke', {'serial_number': text})
+
+    def make_lists(self) -> None:
+        """Make the revocation lists anew."""
         self.connection.get(f'{self.path}/crl/rotate')
+
+
+def _limit(life: datetime.timedelta) -> str:
+    return f'{int(life.total_seconds() / 3600) + 24}h'
 
 
 def _request(ca: CA) -> dict[str, object]:
     return {'add_basic_constraints': True, 'exclude_cn_from_sans': True, **dict(ca.subject)}
 
 
-def _certificates(found: Mapping[str, Any]) -> tuple[x509.Certificate, ...]:
+def _certificates(found: Answer) -> tuple[x509.Certificate, ...]:
     """The certificate of an issuer and what stands above it."""
     try:
-        own = x509.parse_certificate(str(found.get('certificate', '')))
-        texts = cast('list[str]', found.get('ca_chain') or [])
-        chain = tuple(x509.parse_certificate(text) for text in texts)
+        own = x509.parse_certificate(found.text('certificate'))
+        chain = tuple(x509.parse_certificate(text) for text in found.texts('ca_chain'))
     except x509.Malformed as error:
         raise Failure(Kind.WRONG, f'the CA certificate in Vault cannot be read: {error}') from None
     return chain if chain and chain[0].fingerprint == own.fingerprint else (own, *chain)

@@ -1,5 +1,7 @@
 # The least that the charm needs to set up a mount, keep its CA and sign. It can export no key.
 path "sys/mounts/MOUNT" { capabilities = ["read", "update"] }
+path "sys/mounts/MOUNT/tune" { capabilities = ["update"] }
+path "MOUNT/config/auto-tidy" { capabilities = ["update"] }
 path "MOUNT/config/crl" { capabilities = ["update"] }
 path "MOUNT/config/cluster" { capabilities = ["update"] }
 path "MOUNT/config/urls" { capabilities = ["update"] }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 from typing import TYPE_CHECKING
 
+from tls_provider import x509
 from tls_provider.issuer import ErrorCode, Rejected
 from tls_provider.x509 import NameKind
 
@@ -82,13 +84,58 @@ def rules(options: Options) -> tuple[Rule, ...]:
     def bare(request: Request) -> Rejected | None:
         if options.bare_domains:
             return None
-        for one in request.csr.names:
-            if one.value in options.allowed_domains:
-                message = f'{one}: only names below an allowed domain are certified, not itself'
+        named = [one.value for one in request.csr.names]
+        for value in (*named, request.csr.common_name.lower()):
+            if value in options.allowed_domains:
+                message = f'{value}: only names below an allowed domain are certified, not itself'
                 return Rejected(ErrorCode.DOMAIN_NOT_ALLOWED, message)
         return None
 
-    return bare, _underscore
+    def common_name(request: Request) -> Rejected | None:
+        """What looks like a name is judged as one."""
+        text = request.csr.common_name
+        shown = x509.printable(text, 60)
+        if not options.ip_sans and _is_ip(text):
+            message = f'{shown}: IP addresses are not certified here, nor as common name'
+            return Rejected(ErrorCode.IP_NOT_ALLOWED, message)
+        if not options.wildcards and text.startswith('*.'):
+            message = f'{shown}: wildcards are not certified here, nor as common name'
+            return Rejected(ErrorCode.WILDCARD_NOT_ALLOWED, message)
+        return None
+
+    return bare, common_name, _mapped, _ending, _underscore
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _mapped(request: Request) -> Rejected | None:
+    """Vault writes such an address as that of IPv4, which is another name."""
+    for one in request.csr.names:
+        if one.kind is NameKind.IP:
+            address = ipaddress.ip_address(one.value)
+            if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+                message = f'{one}: ask for {address.ipv4_mapped}, which is the same address'
+                return Rejected(ErrorCode.IP_NOT_ALLOWED, message)
+    return None
+
+
+def _ending(request: Request) -> Rejected | None:
+    """Common names that Vault takes for names of another kind, or does not take."""
+    text = request.csr.common_name
+    shown = x509.printable(text, 60)
+    if text.endswith('.') and x509.is_host_name(text.rstrip('.').removeprefix('*.')):
+        message = f'{shown}: a common name that is a host has no dot at its end'
+        return Rejected(ErrorCode.DOMAIN_NOT_ALLOWED, message)
+    if '@' in text and not request.csr.names:
+        message = f'{shown}: a common name that is an e-mail address is not certified alone'
+        return Rejected(ErrorCode.DOMAIN_NOT_ALLOWED, message)
+    return None
 
 
 def _underscore(request: Request) -> Rejected | None:

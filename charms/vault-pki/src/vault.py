@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import role
 from errors import Failure, Kind
 from tls_provider import x509
-from tls_provider.issuer import Capabilities, Issued, Unavailable
+from tls_provider.issuer import Capabilities, Issued, Rejected, Unavailable
 from tls_provider.x509 import NameKind
 
 if TYPE_CHECKING:
@@ -85,22 +85,36 @@ class Vault:
         """Sign by the role for the request's key, for no longer than the CA lives."""
         self._limit(timeout)
         try:
-            try:
-                return self._sign(request)
-            except Failure as failure:
-                if failure.kind not in _MENDABLE or self._mended:
-                    raise
-                logger.warning('%s', failure.message)
-            self._mended = True  # once in a pass
+            return self._sign(request)
+        except Failure as failure:
+            first = failure
+        if self._mended or not self._is_mendable(first):
+            return self._outcome(first)
+        logger.warning('%s', first.message)
+        self._mended = True  # once in a pass
+        try:
             self.upkeep.mend()
             return self._sign(request)
         except Failure as failure:
-            return failure.outcome()
+            # What hinders the mending is not to be blamed for a refusal.
+            return self._outcome(first if first.kind is Kind.REFUSED else failure)
+
+    def _is_mendable(self, failure: Failure) -> bool:
+        """Whether somebody may have changed on the server what this charm keeps there."""
+        is_drift = failure.kind is Kind.REFUSED and self.options.manages_mount
+        return is_drift or failure.kind in _MENDABLE
+
+    def _outcome(self, failure: Failure) -> Outcome:
+        """What a failure means; the charm's own roles refuse nothing that its rules let pass."""
+        outcome = failure.outcome()
+        if isinstance(outcome, Rejected) and self.options.manages_mount:
+            return dataclasses.replace(outcome, transient=True)
+        return outcome
 
     def revoke(
         self, certificate: x509.Certificate, *, generation: str, timeout: datetime.timedelta
     ) -> Unavailable | None:
-        """Revoke in Vault, where it is in the list of the CA that signed it from then on."""
+        """Revoke in Vault; at the end of the pass it is in the list of the CA that signed it."""
         del generation  # the mount knows the serials of all its CAs
         self._limit(timeout)
         try:
@@ -108,9 +122,8 @@ class Vault:
         except Failure as failure:
             if failure.kind in {Kind.UNKNOWN_CERTIFICATE, Kind.NO_MOUNT}:
                 return Unavailable(f'mount {self.options.mount} does not know it')
-            if not failure.passes:
-                self.upkeep.trouble = failure.message
             return Unavailable(failure.message, failure.reason)
+        self.upkeep.note_revocation()
         return None
 
     def _sign(self, request: Request) -> Issued | Unavailable:
@@ -141,7 +154,8 @@ class Vault:
         return self._chain[1]
 
     def _limit(self, timeout: datetime.timedelta) -> None:
-        self.mount.connection.deadline = time.monotonic() + timeout.total_seconds()
+        connection, end = self.mount.connection, time.monotonic() + timeout.total_seconds()
+        connection.deadline = min(connection.deadline or end, end)
 
     def _second(self) -> int:
         return int(self.clock().timestamp())
@@ -155,6 +169,6 @@ def _values(request: Request, life: int) -> dict[str, object]:
         'common_name': request.csr.common_name if len(request.csr.common_name) <= 64 else '',
         'alt_names': ','.join(one.value for one in names if one.kind is NameKind.DNS),
         'ip_sans': ','.join(one.value for one in names if one.kind is NameKind.IP),
-        'exclude_cn_from_sans': bool(names),
+        'exclude_cn_from_sans': True,  # those that are to be there are listed
         'ttl': f'{life}s',
     }

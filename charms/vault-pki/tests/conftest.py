@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import pytest
 from ops import testing
 
+from access import Policy
 from backends import openbao
 from charm import CREDENTIALS, STATE, VaultPKICharm
 from tls_provider import ledger, wire, x509
@@ -36,6 +37,12 @@ class Bed:
     mount: str
     context: Context
     state: testing.State
+
+    @property
+    def policy(self) -> str:
+        """The name of policy and AppRole that `authorize` makes."""
+        options = {'role': 'charm', **self.state.config}
+        return Policy(str(options['mount']), str(options['role']), True).name
 
     def configure(self, **options: str | float) -> None:
         changed: Config = {name.replace('_', '-'): value for name, value in options.items()}

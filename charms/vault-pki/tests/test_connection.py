@@ -93,7 +93,7 @@ def test_a_token_that_has_ended_blocks_until_there_is_another(bed: Bed):
 def test_a_login_that_has_ended_meanwhile_is_made_anew(rooted: Bed):
     """As when a token of the AppRole ends in a long pass."""
     place = f'auth/approle/role/service-{rooted.mount}'
-    values = {'token_type': 'service', 'token_policies': [f'{rooted.mount}-charm']}
+    values = {'token_type': 'service', 'token_policies': [rooted.policy]}
     rooted.bao.call('POST', place, values)
     made = {
         'role-id': rooted.bao.call('GET', f'{place}/role-id')['data']['role_id'],
@@ -102,14 +102,14 @@ def test_a_login_that_has_ended_meanwhile_is_made_anew(rooted: Bed):
     login = Login('approle', 'approle', '', made)
     server = Server(rooted.bao.address, '', (rooted.bao.certificate,))
     connection = Connection(server, login, Policy(rooted.mount, 'charm', True))
-    assert connection.get(f'sys/mounts/{rooted.mount}')['type'] == 'pki'
+    assert connection.get(f'sys/mounts/{rooted.mount}').text('type') == 'pki'
 
     for one in rooted.bao.call('LIST', 'auth/token/accessors')['data']['keys']:
         found = rooted.bao.call('POST', 'auth/token/lookup-accessor', {'accessor': one})['data']
         if found['path'] == 'auth/approle/login':
             rooted.bao.call('POST', 'auth/token/revoke-accessor', {'accessor': one})
 
-    assert connection.get(f'sys/mounts/{rooted.mount}')['type'] == 'pki'
+    assert connection.get(f'sys/mounts/{rooted.mount}').text('type') == 'pki'
     connection.close()
 
 
@@ -347,7 +347,7 @@ def test_the_proxy_of_the_model_is_used_unless_the_host_is_excepted(
 
     path = f'sys/mounts/{rooted.mount}'
     if kind is None:
-        assert connection.get(path)['type'] == 'pki'
+        assert connection.get(path).text('type') == 'pki'
     else:
         with pytest.raises(Failure, match=complaint) as raised:
             connection.get(path)

@@ -124,7 +124,7 @@ def test_a_restart_between_hooks_changes_nothing(rooted: Bed):
 def test_a_revoked_secret_id_blocks_until_authorised_again(rooted: Bed):
     relation = rooted.ask(CSR)
     before = rooted.entry(relation)
-    place = f'auth/approle/role/{rooted.mount}-charm/secret-id/destroy'
+    place = f'auth/approle/role/{rooted.policy}/secret-id/destroy'
     rooted.bao.call('POST', place, {'secret_id': rooted.credentials()['secret-id']})
 
     second = rooted.ask(SECOND, app='other')

@@ -52,6 +52,8 @@ class Life:
         current, message = self.bed.status
         if current == 'blocked' and not message.startswith('no CA certificate;'):
             self.complaints.append(message)
+        elif ' to revoke: ' in message:  # which hinders nothing else, and is cut
+            self.complaints.append(message)
 
     def act(self, name: str, **params: object) -> dict[str, str]:
         try:
@@ -100,6 +102,8 @@ def test_nothing_of_the_policy_can_be_left_out(bed: Bed, managed: bool, path: st
     bed.configure(public_address=bed.bao.address, manage_mount=managed)
     if not managed:
         prepare(bed)
+    elif 'tune' in path:  # of a mount whose certificates may not live long
+        bed.bao.call('POST', f'sys/mounts/{bed.mount}', {'type': 'pki'})
 
     life.live(policy.text.replace(full, f'path "{place}" {{ capabilities = [{left}] }}'))
     if managed and 'generate/root' in path:
@@ -114,7 +118,8 @@ def test_nothing_of_the_policy_can_be_left_out(bed: Bed, managed: bool, path: st
         life.intermediate()
 
     assert life.complaints
-    assert any(full in complaint for complaint in life.complaints), life.complaints
+    told = 'to revoke: denied ' + place if path.endswith('/revoke') else full
+    assert any(told in complaint for complaint in life.complaints), life.complaints
 
 
 @pytest.mark.parametrize('managed', [True, False])
@@ -141,14 +146,13 @@ ELSEWHERE: list[tuple[str, str, dict[str, object] | None]] = [
     ('GET', 'sys/auth', None),
     ('POST', 'sys/mounts/another', {'type': 'kv'}),
     ('DELETE', 'sys/mounts/{mount}', None),
-    ('POST', 'sys/mounts/{mount}/tune', {'max_lease_ttl': '1h'}),
     ('POST', 'sys/auth/userpass', {'type': 'userpass'}),
     ('PUT', 'sys/policies/acl/mine', {'policy': ''}),
-    ('PUT', 'sys/policies/acl/{mount}-charm', {'policy': 'path "*" { capabilities = ["sudo"] }'}),
+    ('PUT', 'sys/policies/acl/{policy}', {'policy': 'path "*" { capabilities = ["sudo"] }'}),
     ('PUT', 'sys/seal', None),
     ('POST', 'auth/token/create', {}),
-    ('POST', 'auth/approle/role/{mount}-charm/secret-id', {}),
-    ('GET', 'auth/approle/role/{mount}-charm/role-id', None),
+    ('POST', 'auth/approle/role/{policy}/secret-id', {}),
+    ('GET', 'auth/approle/role/{policy}/role-id', None),
     ('POST', '{mount}/intermediate/generate/exported', {'common_name': 'x'}),
     ('POST', '{mount}/root/generate/exported', {'common_name': 'x'}),
     ('POST', '{mount}/root/generate/internal', {'common_name': 'x'}),
@@ -191,12 +195,12 @@ def test_the_approle_can_do_nothing_else(rooted: Bed):
         {key.replace('-', '_'): value for key, value in values.items()},
         token='',
     )['auth']
-    assert login['token_policies'] == [f'{rooted.mount}-charm']
+    assert login['token_policies'] == [rooted.policy]
     assert login['token_type'] == 'batch'
 
     allowed: list[tuple[str, str]] = []
     for method, path, data in ELSEWHERE:
-        place = path.format(mount=rooted.mount)
+        place = path.format(mount=rooted.mount, policy=rooted.policy)
         try:
             rooted.bao.call(method, place, data, token=login['client_token'])
             allowed.append((method, place))

@@ -41,6 +41,7 @@ __all__ = [
     'fingerprint_of',
     'holds_private_key',
     'is_host_name',
+    'key_of',
     'mismatch',
     'parse_certificate',
     'parse_certificates',
@@ -50,6 +51,8 @@ __all__ = [
     'same_subject',
     'signed_by',
     'single_request',
+    'subject_of',
+    'unusable_authority',
 ]
 
 _HOST_LABEL = re.compile(r'[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?', re.IGNORECASE | re.ASCII)
@@ -235,6 +238,36 @@ def same_subject(certificate: Certificate, request: SigningRequest) -> bool:
     from tls_provider.x509 import _reader  # noqa: PLC0415 : imports cryptography
 
     return _reader.same_subject(certificate, request)
+
+
+def key_of(certificate: Certificate) -> Key:
+    """What the public key of a certificate is."""
+    from tls_provider.x509 import _reader  # noqa: PLC0415 : imports cryptography
+
+    return _reader.key_of(certificate)
+
+
+def subject_of(certificate: Certificate) -> tuple[tuple[str, str], ...]:
+    """The subject of a certificate, as `SigningRequest.subject`."""
+    from tls_provider.x509 import _reader  # noqa: PLC0415 : imports cryptography
+
+    return _reader.subject_of(certificate)
+
+
+def unusable_authority(chain: Iterable[Certificate], hosts: Iterable[str]) -> str | None:
+    """Why certificates below a CA would not verify, or None.
+
+    Looks at what `signed_by` does not: path lengths, names and purposes, and critical extensions
+    that no verifier knows (RFC 5280, 6.1). Keys, order and dates are for the caller.
+
+    Args:
+        chain: The CA that signs first, the root last.
+        hosts: Names that are to be certified, with what is below them; empty: any.
+
+    """
+    from tls_provider.x509 import _constraints  # noqa: PLC0415 : imports cryptography
+
+    return _constraints.unusable(tuple(chain), tuple(hosts))
 
 
 def mismatch(

@@ -11,7 +11,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cryptography import x509
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tls_provider.x509 import is_host_name, printable
 
@@ -25,6 +25,55 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Value = TypeVar('_Value', bound=x509.ExtensionType)
 _Named = tuple[type[x509.GeneralName], object]
 """A name with its kind."""
+_PURPOSES = {
+    ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
+    ExtendedKeyUsageOID.SERVER_AUTH,
+    ExtendedKeyUsageOID.CLIENT_AUTH,
+}
+
+
+def unusable(path: Sequence[Certificate], hosts: Sequence[str]) -> str | None:
+    """See `x509.unusable_authority`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # as in violation
+        loaded = [x509.load_der_x509_certificate(one.der) for one in path]
+        for one, authority in zip(path, loaded, strict=True):
+            if wrong := _unknown(authority) or _misused(authority):
+                return f'"{printable(one.subject, 80)}" {wrong}'
+        wrong = _too_long(path, loaded) or _forbidden(path, loaded, is_leaf_first=False)
+        return wrong or _unreachable(path, loaded, hosts)
+
+
+def _unknown(authority: x509.Certificate) -> str:
+    for one in authority.extensions:
+        if one.critical and isinstance(one.value, x509.UnrecognizedExtension):
+            return f'has a critical extension that nobody knows ({one.oid.dotted_string})'
+    return ''
+
+
+def _misused(authority: x509.Certificate) -> str:
+    purposes = _extension(authority, x509.ExtendedKeyUsage)
+    is_wrong = purposes is not None and _PURPOSES.isdisjoint(purposes)
+    return 'is not for servers and clients (extended key usage)' if is_wrong else ''
+
+
+def _unreachable(
+    path: Sequence[Certificate], loaded: list[x509.Certificate], hosts: Sequence[str]
+) -> str | None:
+    for one, authority in zip(path, loaded, strict=True):
+        constraints = _extension(authority, x509.NameConstraints)
+        if constraints is None:
+            continue
+        shown = printable(one.subject, 80)
+        for host in hosts:
+            if not _is_allowed((x509.DNSName, host), constraints):
+                return f'"{shown}" may not certify {printable(host)} (name constraints)'
+        permitted = constraints.permitted_subtrees or ()
+        limits = [str(part.value) for part in permitted if isinstance(part, x509.DNSName)]
+        if limits and not hosts:
+            only = printable(', '.join(limits), 80)
+            return f'"{shown}" may certify {only} only (name constraints), and any is allowed'
+    return None
 
 
 def violation(path: Sequence[Certificate]) -> str | None:
@@ -40,21 +89,33 @@ def violation(path: Sequence[Certificate]) -> str | None:
 
 
 def _violation(path: Sequence[Certificate], loaded: list[x509.Certificate]) -> str | None:
+    return _too_long(path[1:], loaded[1:]) or _forbidden(path, loaded, is_leaf_first=True)
+
+
+def _too_long(path: Sequence[Certificate], loaded: list[x509.Certificate]) -> str | None:
+    """Which CA of a path without its leaf allows fewer CAs below it than there are."""
     between = 0
-    for place, authority in enumerate(loaded[1:], start=1):
-        shown = printable(path[place].subject, 80)
+    for one, authority in zip(path, loaded, strict=True):
         if (most := _path_length(authority)) is not None and between > most:
             return (
-                f'"{shown}" allows {most} CAs between it and the certificate (path length), '
-                f'and there are {between}'
+                f'"{printable(one.subject, 80)}" allows {most} CAs between it and the '
+                f'certificate (path length), and there are {between}'
             )
         between += authority.subject != authority.issuer
+    return None
+
+
+def _forbidden(
+    path: Sequence[Certificate], loaded: list[x509.Certificate], *, is_leaf_first: bool
+) -> str | None:
+    """Which name in a path a CA above it does not allow."""
     for place, authority in enumerate(loaded[1:], start=1):
         constraints = _extension(authority, x509.NameConstraints)
         for below, one in enumerate(loaded[:place] if constraints else ()):
-            if below and one.subject == one.issuer:
+            is_last = is_leaf_first and below == 0
+            if not is_last and one.subject == one.issuer:
                 continue  # of an authority that renews its own key
-            for name in _names(one, is_last=below == 0):
+            for name in _names(one, is_last=is_last):
                 if constraints and not _is_allowed(name, constraints):
                     shown = printable(path[place].subject, 80)
                     return f'"{shown}" may not certify {_shown(name)} (name constraints)'

@@ -85,17 +85,30 @@ def same_subject(certificate: Certificate, request: SigningRequest) -> bool:
         return x509.load_der_x509_certificate(certificate.der).subject == wanted
 
 
+def key_of(certificate: Certificate) -> Key:
+    """See `x509.key_of`."""
+    return _describe(x509.load_der_x509_certificate(certificate.der).public_key())
+
+
+def subject_of(certificate: Certificate) -> tuple[tuple[str, str], ...]:
+    """See `x509.subject_of`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # as in _read_certificate
+        return _pairs(x509.load_der_x509_certificate(certificate.der).subject)
+
+
+def _pairs(name: x509.Name) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (part.oid.dotted_string, part.value if isinstance(part.value, str) else part.value.hex())
+        for part in name
+    )
+
+
 def _read_request(text: str, csr: x509.CertificateSigningRequest) -> SigningRequest:
     """Call every accessor: loading is lazy, and much that loads fails only here."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # wrong lengths in the subject are for policy to judge
-        subject = tuple(
-            (
-                part.oid.dotted_string,
-                part.value if isinstance(part.value, str) else part.value.hex(),
-            )
-            for part in csr.subject
-        )
+        subject = _pairs(csr.subject)
     public_key = csr.public_key()
     return SigningRequest(
         pem=text,

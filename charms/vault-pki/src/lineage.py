@@ -1,0 +1,278 @@
+"""The CA in force through its lives: found, asked for, made, put in force, retired.
+
+What is to be done follows from the state and the time alone. Each step may be repeated after a
+hook that was lost.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+import authority
+import ca_keys
+from authority import Asked, Issuing, State
+from errors import Failure, Kind
+from tls_provider import x509
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from options import Options
+    from parent import Answer
+    from pki import Issuer, Mount
+
+logger = logging.getLogger(__name__)
+
+
+class Above(Protocol):
+    """The parent, as far as the CA is concerned with it."""
+
+    def is_there(self) -> bool:
+        """Whether there is one to ask."""
+        ...
+
+    def held(self) -> tuple[str, ...]:
+        """The requests that it has of this application, as PEM."""
+        ...
+
+    def ask(self, csr: str) -> Answer:
+        """Hand over a request, unless that was done, and give what came back."""
+        ...
+
+
+@dataclasses.dataclass
+class Lineage:
+    """The CA that signs, and those before and after it. What asks the server raises `Failure`."""
+
+    options: Options
+    mount: Mount
+    state: State
+    """Changes; to be stored afterwards."""
+    now: datetime.datetime
+    last_expiry: Callable[[], int]
+    """Gives the end of the last published certificate."""
+    parent: Above
+    remark: str = ''
+    """What the operator should know though there is a CA."""
+
+    @property
+    def second(self) -> int:
+        """The time in seconds since the epoch."""
+        return int(self.now.timestamp())
+
+    def is_renewal_due(self) -> bool:
+        """Whether another CA certificate is wanted, or was asked for already."""
+        current, asked = self.state.current, self.state.asked
+        wanted = self.options.ca.fingerprint
+        if current is None or current.made_with != wanted or self.is_aged():
+            return True
+        return asked is not None and asked.made_with == wanted and not self.options.ca.is_root
+
+    def is_aged(self) -> bool:
+        """Whether the CA in force is near its end."""
+        current = self.state.current
+        return current is not None and self.second >= current.renew_at(self.options.validity)
+
+    def renew(self, spoilt: str = '') -> None:
+        """Get another CA certificate, or come as far as possible today."""
+        if self.options.ca.is_root:
+            self.state = dataclasses.replace(self.state, asked=None)
+            made = self._make_root()
+            self._install(
+                authority.issuing(
+                    made.chain,
+                    self.options.ca.fingerprint,
+                    issuer=made.id,
+                    key=made.key,
+                    name=made.name,
+                )
+            )
+            return
+        asked = self.request(spoilt)
+        answer = self.parent.ask(asked.csr)
+        if answer.revoked and not spoilt:
+            self.state = dataclasses.replace(self.state, asked=None)
+            self.renew(asked.key)
+            return
+        if answer.certificate is not None and not answer.revoked:
+            self.take(answer.certificate, answer.chain)
+            return
+        current = self.state.current
+        if current is None:
+            raise Failure(Kind.WRONG if answer.blocked else Kind.DOWN, answer.message)
+        if self.is_aged() or current.made_with != self.options.ca.fingerprint:
+            self.remark = f'CA ends {day(current.not_after)}: {answer.message}'
+
+    def _make_root(self) -> Issuer:
+        """A new root, or the one that a hook has made which was lost."""
+        name = ca_keys.last(self.options, self.mount)
+        found = self.mount.issuer(name) if name else None
+        if found is not None and self._fits(found) and not self.state.knows(found.id):
+            return found
+        name = ca_keys.following(self.options, self.mount)
+        return self.mount.generate_root(name, self.options.ca)
+
+    def follow_parent(self) -> None:
+        """Take over another certificate for the same key: a parent gives one when it has a new CA.
+
+        One that the parent has revoked is replaced, with another key. A parent that does not have
+        the request for the CA in force gets one.
+        """
+        asked, current = self.state.asked, self.state.current
+        if asked is not None:  # of other options, which do not count any more
+            self.state = dataclasses.replace(self.state, asked=None)
+        if current is None or self.options.ca.is_root or not self.parent.is_there():
+            return
+        if not current.csr:
+            csr = self.mount.request(current.key, self.options.ca)
+            current = dataclasses.replace(current, csr=csr)
+            self.state = dataclasses.replace(self.state, current=current)
+        answer = self.parent.ask(current.csr)
+        if answer.revoked:
+            self.renew(current.key)
+        elif answer.certificate and answer.certificate.fingerprint != current.fingerprint:
+            self.take(answer.certificate, answer.chain)
+
+    def request(self, spoilt: str = '') -> Asked:
+        """The request that waits for an answer; made if there is none.
+
+        Args:
+            spoilt: The id of a key that is not to be used.
+
+        """
+        asked = self.state.asked
+        if asked is None or asked.made_with != self.options.ca.fingerprint:
+            asked = ca_keys.request(self.options, self.mount, self.state, spoilt)
+            self.state = dataclasses.replace(self.state, asked=asked)
+        return asked
+
+    def take(self, certificate: x509.Certificate, others: tuple[x509.Certificate, ...]) -> None:
+        """Put a signed CA certificate in force; raises `Failure` where it cannot be one."""
+        asked, current = self.state.asked, self.state.current
+        if asked and _key_of(asked.csr) == certificate.public_key:
+            wanted, left = asked, None
+        elif current and _key_of_certificate(current) == certificate.public_key:
+            wanted, left = Asked(current.csr, current.key, current.made_with), asked
+        elif asked or current:
+            raise Failure(Kind.WRONG, 'the CA certificate is for another key than the request')
+        else:
+            raise Failure(Kind.WRONG, 'no CA certificate is asked for')
+        chain = authority.ordered(certificate, others)
+        if wrong := self.problem(chain):
+            raise Failure(Kind.WRONG, f'the CA certificate cannot be used: {wrong}')
+        issuer = self.mount.take(chain, wanted.key)
+        name = f'{self.options.role}-{chain[0].fingerprint[:16]}'
+        self._install(
+            authority.issuing(
+                chain, wanted.made_with, issuer=issuer, key=wanted.key, name=name, csr=wanted.csr
+            )
+        )
+        self.state = dataclasses.replace(self.state, asked=left)
+
+    def _install(self, new: Issuing) -> None:
+        """Let the new CA sign beside the old one, then the old one no more."""
+        self.mount.set_issuer(new.issuer, new.name, signs=True)
+        self.mount.set_default(new.issuer)
+        old = self.state.current
+        if old and old.issuer != new.issuer:
+            try:
+                self.mount.set_issuer(old.issuer, old.name, signs=False)
+            except Failure as failure:
+                if failure.kind is not Kind.NO_ISSUER:  # somebody has deleted it
+                    raise
+            self.state = self.state.retire(self.second, self.last_expiry())
+        self.state = dataclasses.replace(self.state, current=new).without_retired(new)
+        self.remark = ''
+        logger.info('the CA %s is in force until %s', new.fingerprint[:16], day(new.not_after))
+
+    def find(self) -> None:
+        """See whether the CA is still there; take the one of the mount where none is known."""
+        current = self.state.current
+        if current is not None:
+            found = self.mount.issuer(current.issuer)
+            if found and found.signs and found.key:
+                return
+            logger.warning('the CA %s is gone from Vault', current.fingerprint[:16])
+            self.lose()
+        found = self.mount.issuer()
+        if found is not None:
+            self._adopt(found)
+
+    def _adopt(self, found: Issuer) -> None:
+        """Take the mount's CA where it was this charm's, or is what the options say."""
+        left = self.state.left_with(found.id)
+        if left and left.current and found.signs and found.key == left.current.key:
+            others = tuple(one for one in self.state.left if one != left)
+            self.state = dataclasses.replace(
+                self.state, current=left.current, asked=left.asked, left=others
+            ).without_retired(left.current)
+            return
+        ca, is_root = self.options.ca, len(found.chain) == 1
+        csr = '' if is_root else self._request_of(found.chain[0])
+        fits = self._fits(found)
+        if fits or (csr and not ca.is_root and self._is_usable(found)):
+            made_with = ca.fingerprint if fits else ''
+            self._install(
+                authority.issuing(
+                    found.chain,
+                    made_with,
+                    issuer=found.id,
+                    key=found.key,
+                    name=found.name,
+                    csr=csr,
+                )
+            )
+
+    def _request_of(self, certificate: x509.Certificate) -> str:
+        """The request that a certificate answers, if the parent has it still."""
+        held = self.parent.held()
+        return next((csr for csr in held if _key_of(csr) == certificate.public_key), '')
+
+    def _fits(self, found: Issuer) -> bool:
+        """Whether an issuer is what the options ask for."""
+        ca = self.options.ca
+        is_kind = (len(found.chain) == 1) == ca.is_root
+        return is_kind and self._is_usable(found) and ca.is_that_of(found.chain[0])
+
+    def _is_usable(self, found: Issuer) -> bool:
+        return found.signs and bool(found.key) and not self.problem(found.chain)
+
+    def problem(self, chain: tuple[x509.Certificate, ...]) -> str:
+        """Why a chain, CA certificate first, cannot be that of an issuing CA; empty: it can."""
+        return authority.problem(chain, self.now, self.options.allowed_domains)
+
+    def follow_keeper(self) -> None:
+        """Take over what the keeper of the mount has put in force."""
+        chain = self.mount.public_chain()
+        if wrong := self.problem(chain):
+            raise Failure(Kind.WRONG, f'mount {self.options.mount}: {wrong}')
+        new = authority.issuing(chain, '')
+        if self.state.current and self.state.current.chain != new.chain:
+            self.state = self.state.retire(self.second, self.last_expiry())
+        self.state = dataclasses.replace(self.state, current=new)
+
+    def lose(self) -> None:
+        """It cannot be had back: certificates of it serve on, and another CA is made."""
+        self.state = dataclasses.replace(
+            self.state.retire(self.second, self.last_expiry()), asked=None
+        )
+
+
+def day(second: int) -> str:
+    """A time for people."""
+    time = datetime.datetime.fromtimestamp(second, datetime.timezone.utc)
+    return f'{time:%Y-%m-%d %H:%M} UTC'
+
+
+def _key_of(csr: str) -> bytes:
+    try:
+        return x509.parse_request(csr).public_key
+    except x509.Malformed:
+        return b''
+
+
+def _key_of_certificate(current: Issuing) -> bytes:
+    return x509.parse_certificate(current.chain[0]).public_key
