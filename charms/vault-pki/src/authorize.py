@@ -28,6 +28,7 @@ def authorize(mount: Mount, policy: Policy, ca: CA, auth_mount: str) -> dict[str
 
     """
     connection = mount.connection
+    _see_place(connection, mount.path)
     if policy.manages_mount and not mount.is_there():
         mount.enable(ca.longest_life)
     _set_policy(connection, policy)
@@ -51,6 +52,20 @@ def authorize(mount: Mount, policy: Policy, ca: CA, auth_mount: str) -> dict[str
     if not all(made.values()):
         raise Failure(Kind.WRONG, f'{connection.server.host} does not answer as Vault does')
     return {**made, 'mount': auth_mount}
+
+
+def _see_place(connection: Connection, path: str) -> None:
+    """Fail where a mount has the beginning of the path: it would answer for what is below it."""
+    try:
+        mounts = connection.get('sys/mounts').values
+    except Failure as failure:
+        if failure.kind is Kind.WRONG:  # the administrator may not list them
+            return
+        raise
+    above = [name for name in mounts if f'{path}/'.startswith(name) and name != f'{path}/']
+    if above and f'{path}/' not in mounts:
+        message = f'option mount: {path} lies below mount {above[0]}; choose another path'
+        raise Failure(Kind.WRONG, message)
 
 
 def _set_policy(connection: Connection, policy: Policy) -> None:

@@ -66,7 +66,7 @@ class Mount:
                 return None
             raise
         if found.text('type') != 'pki':
-            shown = x509.printable(found.text('type'), 20)
+            shown = x509.printable(found.text('type'), 20) or 'nothing known'
             raise Failure(Kind.WRONG, f'option mount: {self.path} is a mount of {shown}, not pki')
         return found.part('config').number('max_lease_ttl')
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
+import datetime
 import http.server
 import json
 import pathlib
+import socket
 import threading
 import time
 from collections.abc import Generator
@@ -25,6 +28,7 @@ from connection import Connection
 from credentials import Login
 from errors import Failure, Kind
 from options import Server
+from tls_provider import provider
 from tls_provider.testing import pki
 
 
@@ -292,10 +296,12 @@ class Other(http.server.BaseHTTPRequestHandler):
     """A server that answers everything with one code: what a single real node never does."""
 
     code: ClassVar[int]
+    body: ClassVar[bytes] = b''
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get('Content-Length', 0)))
-        body = b'<html>' if self.code == 200 else b'{"errors": ["out of luck"]}'
+        usual = b'<html>' if self.code == 200 else b'{"errors": ["out of luck"]}'
+        body = self.body or usual
         self.send_response(self.code)
         if self.code == 307:
             self.send_header('Location', 'https://active.example:8200/v1/auth/approle/login')
@@ -392,3 +398,96 @@ def test_a_pass_with_nothing_to_do_opens_none(rooted: Bed, caplog: pytest.LogCap
     rooted.run()
 
     assert not [one for one in caplog.messages if 'HTTPS' in one]
+
+
+@pytest.mark.parametrize(
+    'address',
+    [
+        'https://a..b:8200',
+        'https://' + 'x' * 64 + '.example',
+        'https://.example.com',
+        'https://h;x',
+        'https://%zz',
+        'https://127.0.0.1:1?',
+    ],
+)
+def test_an_address_that_no_library_takes_is_told(rooted: Bed, address: str):
+    rooted.configure(vault_address=address)
+
+    assert rooted.status[0] == 'blocked'
+    assert rooted.status[1].startswith('option vault-address: "')
+
+
+BODIES = [
+    (200, b'[]'),
+    (200, b'null'),
+    (200, b'{"warnings": [1], "auth": 5}'),
+    (200, b'{"data": "x"}'),
+    (200, b'{"data": {"type": "pki", "ttl": null, "certificate": 5, "ca_chain": [5]}}'),
+    (400, b'{"errors": {"a": 1}}'),
+    (401, b'{"errors": [{"code": "UNAUTHORIZED"}]}'),
+    (404, b'[1]'),
+    (502, b'<meta name="csrf-token">'),
+    (500, b'{"errors": 5}'),
+]
+
+
+@pytest.mark.parametrize(('code', 'body'), BODIES)
+@pytest.mark.parametrize('method', ['approle', 'token'])
+def test_no_form_of_an_answer_breaks_a_hook(
+    bed: Bed, other: str, code: int, body: bytes, method: str
+):
+    Other.code, Other.body = code, body
+    content = {'role-id': 'a', 'secret-id': 'b', 'token': 'c'}
+
+    try:
+        use(bed, content, vault_address=other, auth_method=method)
+    finally:
+        Other.body = b''
+
+    assert bed.status[0] == ('waiting' if code >= 500 else 'blocked')
+
+
+def test_an_answer_that_trickles_has_an_end():
+    """Each byte comes in time, and the whole never."""
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        port = server.getsockname()[1]
+
+        def trickle() -> None:
+            taken, _ = server.accept()
+            with contextlib.suppress(OSError):
+                taken.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n')
+                while True:
+                    taken.sendall(b' ')
+                    time.sleep(0.1)
+
+        threading.Thread(target=trickle, daemon=True).start()
+        login = Login('token', 'token', '', {'token': 'x'})
+        place = Server(f'http://127.0.0.1:{port}')
+        connection = Connection(place, login, Policy('m', 'r', True))
+        connection.deadline = time.monotonic() + 1
+
+        with pytest.raises(Failure) as raised:
+            connection.get('x')
+
+    assert raised.value.kind is Kind.LATE
+    with pytest.raises(Failure):
+        connection.get('y')
+    connection.close()
+
+
+def test_a_pass_without_time_blames_nobody(rooted: Bed, monkeypatch: pytest.MonkeyPatch):
+    # Nobody waits for two minutes; the server hangs for longer than the pass has.
+    monkeypatch.setattr(provider, 'BUDGET', datetime.timedelta(seconds=1))
+    rooted.bao.pause()
+    try:
+        relation = rooted.ask(CSR, pki.request('b.example.test'))
+    finally:
+        rooted.bao.resume()
+
+    answers = rooted.answers(relation)
+    assert (answers.entries, answers.refusals) == ((), ())
+    assert 'waits for the next event: this one took its time' in rooted.status[1]
+    monkeypatch.undo()
+    rooted.run()
+    assert len(rooted.answers(relation).entries) == 2

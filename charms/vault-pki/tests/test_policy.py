@@ -50,9 +50,9 @@ class Life:
 
     def note(self) -> None:
         current, message = self.bed.status
-        if current == 'blocked' and not message.startswith('no CA certificate;'):
-            self.complaints.append(message)
-        elif ' to revoke: ' in message:  # which hinders nothing else, and is cut
+        if (
+            current == 'blocked' and not message.startswith('no CA certificate;')
+        ) or ' to revoke: ' in message:
             self.complaints.append(message)
 
     def act(self, name: str, **params: object) -> dict[str, str]:

@@ -1,0 +1,310 @@
+"""The CA where the charm has been before, where others were, and after its memory was lost."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+
+import pytest
+from conftest import CSR, ROOT, Bed, answer, asked, chain, prepare, relate, sign
+from ops import testing
+
+from charm import VaultPKICharm
+from tls_provider import x509
+from tls_provider.testing import pki
+
+
+def settled(bed: Bed) -> tuple[int, str]:
+    """Have a parent sign; gives the relation and the request."""
+    parent = relate(bed)
+    bed.authorize()
+    [csr] = asked(bed, parent)
+    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    return parent, csr
+
+
+def changed(bed: Bed, relation_id: int) -> None:
+    relation = bed.state.get_relation(relation_id)
+    assert isinstance(relation, testing.Relation)
+    bed.state = bed.context.run(bed.context.on.relation_changed(relation), bed.state)
+
+
+def forget(bed: Bed) -> None:
+    [peers] = bed.state.get_relations('peers')
+    bed.write(peers.id, local_app_data={})
+
+
+def test_a_mount_changes_hands_and_back(bed: Bed):
+    prepare(bed)
+    bed.configure(manage_mount=False)
+    bed.authorize()
+    relation = bed.ask(CSR)
+    before = bed.entry(relation)
+
+    bed.configure(manage_mount=True, ca_type='root')
+    bed.authorize()
+
+    assert chain(bed.entry(relation))[1].subject == 'CN=Vault PKI'
+    assert bed.entry(bed.ask(pki.request('b.example.test'), app='b'))
+    assert bed.status[0] == 'active'
+    default = bed.bao.call('GET', f'{bed.mount}/config/issuers')['data']['default']
+    issuers = bed.bao.call('LIST', f'{bed.mount}/issuers')['data']['keys']
+    [first] = [one for one in issuers if one != default]
+    bed.bao.call('POST', f'{bed.mount}/issuer/{first}', {'usage': 'issuing-certificates'})
+    bed.bao.call('POST', f'{bed.mount}/config/issuers', {'default': first})
+    bed.configure(manage_mount=False)
+    bed.authorize()
+    assert bed.entry(relation).ca == before.ca
+    assert bed.status[0] == 'active'
+
+
+def test_a_default_issuer_that_fits_is_taken_from_its_keeper(bed: Bed):
+    bed.configure(ca_type='root')
+    bed.authorize()
+    relation = bed.ask(CSR)
+    before = bed.entry(relation)
+    role = {'allow_any_name': True, 'key_type': 'any', 'require_cn': False}
+    bed.bao.call('POST', f'{bed.mount}/roles/charm', role)
+    bed.configure(manage_mount=False)
+    bed.authorize()
+
+    bed.configure(manage_mount=True)
+    bed.authorize()
+
+    assert bed.entry(relation).ca == before.ca
+    assert len(bed.bao.call('LIST', f'{bed.mount}/issuers')['data']['keys']) == 1
+
+
+def test_the_parent_keeps_the_request_while_the_address_changes(bed: Bed):
+    parent, csr = settled(bed)
+    relation = bed.ask(CSR)
+    before = bed.entry(relation)
+
+    bed.configure(vault_address=bed.bao.address.replace('127.0.0.1', 'localhost'))
+    bed.run()
+    changed(bed, parent)
+
+    assert asked(bed, parent) == [csr]
+    assert bed.entry(relation) == before
+    other = pki.Authority.root('the parent after rotation')
+    answer(bed, parent, csr, sign(csr, other), other.certificate.pem)
+    assert chain(bed.entry(relation))[-1].fingerprint == other.certificate.fingerprint
+
+
+def test_the_parent_keeps_the_request_while_vault_is_not_found(bed: Bed):
+    parent, csr = settled(bed)
+
+    bed.configure(vault_address='https://127.0.0.1:1')
+    changed(bed, parent)
+
+    assert asked(bed, parent) == [csr]
+
+
+def test_the_ca_of_a_mount_is_found_again_with_its_request(bed: Bed):
+    parent, csr = settled(bed)
+    relation, mount = bed.ask(CSR), bed.mount
+    before = bed.entry(relation)
+    bed.configure(mount=f'{mount}-other')
+    bed.authorize()
+    assert asked(bed, parent) != [csr]
+
+    bed.configure(mount=mount)
+    bed.authorize()
+
+    assert asked(bed, parent) == [csr]
+    assert bed.entry(relation) == before
+
+
+def test_the_parent_keeps_the_request_when_the_memory_is_lost(bed: Bed):
+    parent, csr = settled(bed)
+    relation = bed.ask(CSR)
+    before = bed.entry(relation)
+    forget(bed)
+
+    bed.run()
+    changed(bed, parent)
+
+    assert asked(bed, parent) == [csr]
+    assert bed.entry(relation).chain[1] == before.chain[1]
+
+
+def test_another_parent_is_asked_when_the_memory_is_lost(bed: Bed):
+    parent, csr = settled(bed)
+    relation = bed.ask(CSR)
+    forget(bed)
+    kept = {one for one in bed.state.relations if one.id != parent}
+    bed.state = dataclasses.replace(bed.state, relations=kept)
+    bed.run()
+
+    parent = relate(bed)
+
+    [again] = asked(bed, parent)
+    assert x509.parse_request(again).public_key == x509.parse_request(csr).public_key
+    other = pki.Authority.root('another parent')
+    answer(bed, parent, again, sign(again, other), other.certificate.pem)
+    assert chain(bed.entry(relation))[-1].fingerprint == other.certificate.fingerprint
+
+
+@pytest.mark.parametrize('options', [{'ca_common_name': 'New'}, {'ca_key_algorithm': 'rsa-2048'}])
+def test_a_ca_that_is_not_what_the_options_say_is_not_taken(bed: Bed, options: dict[str, str]):
+    bed.configure(ca_type='root')
+    bed.authorize()
+    before = bed.authority['current']['issuer']
+    forget(bed)
+
+    bed.configure(**options)
+
+    assert bed.authority['current']['issuer'] != before
+    relation = bed.ask(CSR)
+    expected = options.get('ca_common_name', 'Vault PKI')
+    assert chain(bed.entry(relation))[1].subject == f'CN={expected}'
+
+
+def test_a_mount_that_is_back_gets_the_ca_of_the_options(rooted: Bed):
+    mount = rooted.mount
+    rooted.configure(mount=f'{mount}-x')
+    rooted.authorize()
+    rooted.configure(ca_common_name='Second', ca_key_algorithm='ecdsa-p384')
+
+    rooted.configure(mount=mount)
+    rooted.authorize()
+
+    authority = chain(rooted.entry(rooted.ask(CSR)))[1]
+    assert authority.subject == 'CN=Second'
+    assert x509.key_of(authority).algorithm == 'ecdsa-p384'
+
+
+def test_two_applications_do_not_share_rights(rooted: Bed):
+    before = rooted.credentials()
+    config = {**rooted.state.config, 'allowed-domains': 'b.test'}
+    peers = testing.PeerRelation('peers')
+    state = testing.State(leader=True, config=config, relations={peers})
+    other = Bed(rooted.bao, rooted.mount, testing.Context(VaultPKICharm), state)
+
+    with pytest.raises(testing.ActionFailed, match=r'is of application .*: set option role'):
+        other.authorize()
+
+    other.configure(role='another')
+    other.authorize()
+    assert other.credentials()['role-id'] != before['role-id']
+    assert rooted.entry(rooted.ask(CSR))
+
+
+def test_names_that_look_the_same_have_rights_of_their_own(bed: Bed):
+    mount, ids = bed.mount, set[str]()
+    for path, role in ((f'{mount}-a', 'b'), (mount, 'a-b'), (mount.upper(), 'a-b')):
+        bed.configure(ca_type='root', mount=path, role=role)
+        bed.authorize()
+        ids.add(bed.credentials()['role-id'])
+
+    assert len(ids) == 3
+
+
+def test_a_policy_of_somebody_else_is_not_replaced(bed: Bed):
+    text = 'path "secret/x" { capabilities = ["read"] }'
+    bed.bao.call('POST', f'sys/policies/acl/{bed.policy}', {'policy': text})
+
+    with pytest.raises(testing.ActionFailed, match='is of somebody else'):
+        bed.authorize()
+
+    assert bed.bao.call('GET', f'sys/policies/acl/{bed.policy}')['data']['policy'] == text
+
+
+def test_a_mount_below_another_is_told(rooted: Bed):
+    rooted.configure(mount=f'{rooted.mount}/below')
+
+    with pytest.raises(testing.ActionFailed, match='lies below mount'):
+        rooted.authorize()
+
+
+def test_a_key_is_used_for_one_ca_only(bed: Bed):
+    parent, _ = settled(bed)
+    before = bed.authority['current']['key']
+    for algorithm in ('rsa-2048', 'ecdsa-p256'):
+        bed.replace_state(retired=[])  # their time is over
+        bed.configure(ca_key_algorithm=algorithm)
+        [csr] = asked(bed, parent)
+        answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+
+    assert bed.authority['current']['key'] != before
+
+
+def test_options_that_are_back_drop_the_request(bed: Bed):
+    parent, csr = settled(bed)
+    relation = bed.ask(CSR)
+    before = bed.entry(relation)
+    bed.configure(ca_common_name='B')
+    assert asked(bed, parent) != [csr]
+
+    bed.configure(ca_common_name='Vault PKI')
+
+    assert asked(bed, parent) == [csr]
+    assert bed.entry(relation) == before
+    assert not bed.authority['asked']
+
+
+def test_roots_of_many_changes_within_a_day_are_all_trusted(rooted: Bed):
+    first = rooted.entry(rooted.ask(CSR)).ca
+    for number in range(10):
+        rooted.configure(ca_common_name=f'CA {number}')
+
+    trusted = rooted.act('get-ca-certificate')['trusted']
+
+    assert first.strip() in trusted
+    assert trusted.count('BEGIN') == 11
+
+
+@pytest.mark.parametrize(
+    'damage',
+    [
+        {'retired': [{'issuer': '', 'key': '', 'root': 'x', 'until': 'a'}]},
+        {'asked': {'csr': 'junk', 'key': 'k', 'made_with': 'm'}},
+        {'left': 5, 'retired': 5},
+    ],
+    ids=str,
+)
+def test_a_damaged_part_of_the_memory_costs_that_part(rooted: Bed, damage: dict[str, object]):
+    before = rooted.authority['current']
+    issuers = rooted.bao.call('LIST', f'{rooted.mount}/issuers')['data']['keys']
+    rooted.replace_state(**damage)
+
+    rooted.run()
+
+    assert rooted.authority['current'] == before
+    assert rooted.bao.call('LIST', f'{rooted.mount}/issuers')['data']['keys'] == issuers
+
+
+def test_the_token_of_another_login_is_renewed_by_its_own_life(bed: Bed):
+    bed.configure(ca_type='root')
+    bed.authorize()
+    for life, most in (('720h', 11 * 86400), ('1h', 1300)):
+        values = {'policies': [bed.policy, 'default'], 'ttl': life, 'no_parent': True}
+        made = bed.bao.call('POST', 'auth/token/create', values)
+        secret = testing.Secret({'token': made['auth']['client_token']})
+        bed.state = dataclasses.replace(bed.state, secrets={secret})
+        bed.configure(auth_method='token', credentials_secret_id=secret.id)
+        assert bed.authority['renew_token_at'] < time.time() + most
+
+
+def test_a_certificate_that_the_parent_has_revoked_is_not_taken(bed: Bed):
+    parent = relate(bed)
+    bed.authorize()
+    [csr] = asked(bed, parent)
+    signed = sign(csr)
+    entry = {
+        'certificate_signing_request': csr,
+        'certificate': signed.pem,
+        'ca': ROOT.certificate.pem,
+        'chain': [signed.pem, ROOT.certificate.pem],
+        'revoked': True,
+    }
+    bed.write(parent, remote_app_data={'certificates': json.dumps([entry])})
+
+    changed(bed, parent)
+
+    assert not bed.authority['current']
+    [second] = asked(bed, parent)
+    assert x509.parse_request(second).public_key != x509.parse_request(csr).public_key
+    answer(bed, parent, second, sign(second), ROOT.certificate.pem)
+    assert bed.status[0] == 'active'
