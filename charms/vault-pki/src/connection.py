@@ -8,6 +8,7 @@ import pathlib
 import tempfile
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import answers
@@ -50,7 +51,7 @@ class Connection:
     """Of hvac, which declares few types."""
     _down: Failure | None = None
     _bundle: Any = None
-    """The open file with the CA certificates."""
+    """Removes the file with the CA certificates."""
 
     def get(self, path: str) -> Answer:
         """The data at a path; raises `Failure`."""
@@ -75,7 +76,7 @@ class Connection:
             self._client.adapter.close()
             self._client = None
         if self._bundle is not None:
-            self._bundle.close()
+            self._bundle()
             self._bundle = None
 
     def _request(self, method: str, path: str, data: Mapping[str, object] | None) -> Answer:
@@ -190,10 +191,12 @@ class Connection:
         session.trust_env = False  # no bundle, proxy or password of the environment by surprise
         session.verify = True
         if self.server.ca_certificates:
-            self._bundle = tempfile.NamedTemporaryFile('w', encoding='ascii', suffix='.pem')  # noqa: SIM115
-            self._bundle.write('\n'.join(self.server.ca_certificates))
-            self._bundle.flush()
-            session.verify = self._bundle.name
+            descriptor, name = tempfile.mkstemp(suffix='.pem')
+            # It goes with the connection, however the hook ends.
+            self._bundle = weakref.finalize(self, pathlib.Path(name).unlink, missing_ok=True)
+            with os.fdopen(descriptor, 'w', encoding='ascii') as file:
+                file.write('\n'.join(self.server.ca_certificates))
+            session.verify = name
         elif MACHINE_BUNDLE.exists():
             session.verify = str(MACHINE_BUNDLE)
         session.proxies = self._proxies()
