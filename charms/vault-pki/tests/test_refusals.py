@@ -106,8 +106,8 @@ UNKNOWN = (c509.UnrecognizedExtension(c509.ObjectIdentifier('1.2.3.4.5'), b'\x05
 )
 def test_a_ca_whose_certificates_would_not_verify_is_not_put_in_force(
     bed: Bed,
-    of_root: list[pki.Extension],
-    of_ca: list[pki.Extension],
+    of_root: list[tuple[c509.ExtensionType, bool]],
+    of_ca: list[tuple[c509.ExtensionType, bool]],
     complaint: str,
 ):
     bed.configure(allowed_domains='example.test')
