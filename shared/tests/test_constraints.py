@@ -264,3 +264,33 @@ def test_subjects_are_compared(name: str, same: bool):
     certificate = ROOT.sign(other, start=START, is_ca=True)
 
     assert x509.same_subject(certificate, request) == same
+
+
+def test_an_authority_without_limits_is_usable():
+    below = ROOT.intermediate('plain')
+
+    assert x509.unusable_authority(below.chain, []) is None
+
+
+@pytest.mark.parametrize(
+    ('extension', 'hosts', 'complaint'),
+    [
+        (c509.NameConstraints(dns('corp.example'), None), ['a.corp.example'], None),
+        (c509.NameConstraints(dns('corp.example'), None), ['b.example'], 'may not certify b.ex'),
+        (c509.NameConstraints(dns('corp.example'), None), [], 'may certify corp.example only'),
+        (c509.NameConstraints(None, dns('corp.example')), [], None),
+        (c509.ExtendedKeyUsage([c509.oid.ExtendedKeyUsageOID.CLIENT_AUTH]), [], None),
+        (c509.ExtendedKeyUsage([c509.oid.ExtendedKeyUsageOID.CODE_SIGNING]), [], 'is not for'),
+        (c509.UnrecognizedExtension(c509.ObjectIdentifier('1.2.3.4'), b'\x05\x00'), [], '1.2.3.4'),
+    ],
+    ids=str,
+)
+def test_what_an_authority_cannot_certify_is_told(
+    extension: c509.ExtensionType, hosts: list[str], complaint: str | None
+):
+    below = ROOT.intermediate('limited', extensions=[(extension, True)])
+
+    found = x509.unusable_authority(below.chain, hosts)
+
+    assert (complaint or '') in (found or '')
+    assert (found is None) is (complaint is None)
