@@ -246,7 +246,7 @@ def test_below_people_by_actions(
     part(juju, 'people')
     idle()
     authority = Organisation(tmp_path)
-    csr = act(juju, 'get-ca-csr')['csr']
+    csr = act(juju, 'get-ca-csr', renew=True)['csr']
 
     act(
         juju,
