@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from outcomes import Outcome
 
 ENDPOINT = 'certificates'
+ENDPOINTS = (ENDPOINT, 'other-certificates')
 
 
 class RequirerCharm(ops.CharmBase):
@@ -29,7 +30,7 @@ class RequirerCharm(ops.CharmBase):
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
         self.options = options.parse(self.config)
-        self.requester = self._requester(self.options)
+        self.requesters = self._requesters(self.options)
         self.trust = Trust(self)
         framework.observe(self.on.collect_unit_status, self._collect_status)
         framework.observe(self.on['get-certificate'].action, self._get_certificate)
@@ -37,7 +38,7 @@ class RequirerCharm(ops.CharmBase):
         framework.observe(self.on['check'].action, self._check)
         framework.observe(self.on['write-raw'].action, self._write_raw)
 
-    def _requester(self, chosen: Options | BadOption) -> Requester | BadOption | None:
+    def _requesters(self, chosen: Options | BadOption) -> list[Requester] | BadOption | None:
         """What makes the requests, what is wrong with the options, or None in raw-only mode."""
         if isinstance(chosen, BadOption):
             return chosen
@@ -46,7 +47,7 @@ class RequirerCharm(ops.CharmBase):
         requests = wanted.requests(chosen, self._place(chosen))
         if isinstance(requests, BadOption):
             return requests
-        return Requester(self, ENDPOINT, chosen, requests)
+        return [Requester(self, endpoint, chosen, requests) for endpoint in ENDPOINTS]
 
     def _place(self, chosen: Options) -> wanted.Place:
         address = None
@@ -62,29 +63,29 @@ class RequirerCharm(ops.CharmBase):
         event.add_status(self._status())
 
     def _status(self) -> ops.StatusBase:
-        if isinstance(self.requester, BadOption):
-            return ops.BlockedStatus(str(self.requester))
-        if self.model.get_relation(ENDPOINT) is None:
+        if isinstance(self.requesters, BadOption):
+            return ops.BlockedStatus(str(self.requesters))
+        if not any(map(self.model.get_relation, ENDPOINTS)):
             return ops.WaitingStatus('no certificates relation')
-        if self.requester is None:
+        if self.requesters is None:
             return ops.ActiveStatus('raw-only, the requirer library is off')
-        if self.requester.is_standby:
+        if all(one.is_standby for one in self.requesters):
             return ops.ActiveStatus("standby, the leader holds the app's certificates")
-        return outcomes.status(self.requester.outcomes())
+        return outcomes.status(_collected(self.requesters))
 
     def _outcomes(self, event: ops.ActionEvent) -> list[Outcome] | None:
         """The outcomes that the action asks for, or None after failing it."""
-        if isinstance(self.requester, BadOption):
-            event.fail(str(self.requester))
-        elif self.requester is None:
+        if isinstance(self.requesters, BadOption):
+            event.fail(str(self.requesters))
+        elif self.requesters is None:
             event.fail('raw-only is set: the requirer library is off')
-        elif self.model.get_relation(ENDPOINT) is None:
+        elif not any(one.is_related for one in self.requesters):
             event.fail('there is no certificates relation')
-        elif self.requester.is_standby:
+        elif all(one.is_standby for one in self.requesters):
             event.fail("only the leader holds the app's certificates; run this on the leader")
         else:
             name = str(event.params.get('common-name', ''))
-            found = [each for each in self.requester.outcomes() if each.is_called(name)]
+            found = [each for each in _collected(self.requesters) if each.is_called(name)]
             if found or not name:
                 return found
             event.fail(f'nothing is requested for "{name}"')
@@ -113,15 +114,17 @@ class RequirerCharm(ops.CharmBase):
 
     def _check(self, event: ops.ActionEvent) -> None:
         found = self._outcomes(event)
-        if found is None or not isinstance(self.requester, Requester):
+        if found is None or not isinstance(self.requesters, list):
             return
         issued = [(outcome, outcome.answer) for outcome in found if outcome.answer]
         if not issued:
             event.fail(f'no certificate yet: {outcomes.status(found).message}')
             return
+        requesters = {one.endpoint: one for one in self.requesters}
         now = datetime.datetime.now(datetime.timezone.utc)
         for outcome, answer in issued:
-            fault = report.fault(answer, self.requester.private_key(outcome.scope), now)
+            key = requesters[outcome.endpoint].private_key(outcome.scope)
+            fault = report.fault(answer, key, now)
             if fault is not None:
                 event.fail(f'{outcome.label}: {fault}')
                 return
@@ -129,7 +132,7 @@ class RequirerCharm(ops.CharmBase):
 
     def _write_raw(self, event: ops.ActionEvent) -> None:
         relation = self.model.get_relation(ENDPOINT)
-        if self.requester is not None:
+        if self.requesters is not None:
             event.fail('set raw-only=true first: the library would undo or choke on raw values')
         elif relation is None:
             event.fail('there is no certificates relation')
@@ -138,6 +141,11 @@ class RequirerCharm(ops.CharmBase):
         else:
             bag = relation.data[self.app if event.params['scope'] == 'app' else self.unit]
             bag[event.params['key']] = event.params.get('value', '')
+
+
+def _collected(requesters: list[Requester]) -> list[Outcome]:
+    """What became of the requests over all endpoints that have a provider."""
+    return [found for one in requesters if one.is_related for found in one.outcomes()]
 
 
 if __name__ == '__main__':

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 class Outcome:
     """A wanted request and the provider's answer."""
 
+    endpoint: str
     scope: Scope
     request: CertificateRequestAttributes
     csr: CertificateSigningRequest | None
@@ -70,6 +71,7 @@ def collect(library: TLSCertificatesRequiresV4, wanted: Wanted) -> list[Outcome]
     errors = {
         denied.certificate_signing_request: denied.error for denied in library.get_request_errors()
     }
+    endpoint = library.relationship_name
     found: list[Outcome] = []
     for scope, requests in wanted.items():
         assigned, _ = library.get_assigned_certificates(scope)
@@ -79,9 +81,10 @@ def collect(library: TLSCertificatesRequiresV4, wanted: Wanted) -> list[Outcome]
         for request in requests:
             csr = csrs.get(request)
             if csr is None:
-                found.append(Outcome(scope, request, None, None, None))
+                found.append(Outcome(endpoint, scope, request, None, None, None))
             else:
-                found.append(Outcome(scope, request, csr, answers.get(csr), errors.get(csr)))
+                answer, error = answers.get(csr), errors.get(csr)
+                found.append(Outcome(endpoint, scope, request, csr, answer, error))
     return found
 
 

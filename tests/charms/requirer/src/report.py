@@ -86,6 +86,7 @@ def fault(
 def _certificate(outcome: Outcome, answer: ProviderCertificate) -> dict[str, object]:
     loaded = x509.load_pem_x509_certificate(str(answer.certificate).encode())
     return {
+        'endpoint': outcome.endpoint,
         'common-name': answer.certificate.common_name,
         'mode': outcome.scope.name.lower(),
         'certificate': str(answer.certificate),
@@ -119,6 +120,7 @@ def _names(certificate: x509.Certificate) -> list[str]:
 
 def _request(outcome: Outcome) -> dict[str, object]:
     entry: dict[str, object] = {
+        'endpoint': outcome.endpoint,
         'common-name': outcome.request.common_name,
         'mode': outcome.scope.name.lower(),
         'names': outcome.names,

@@ -25,8 +25,8 @@ class Requester(ops.Object):
     """
 
     def __init__(self, charm: ops.CharmBase, endpoint: str, options: Options, wanted: Wanted):
-        super().__init__(charm, 'requester')
-        self._endpoint = endpoint
+        super().__init__(charm, f'requester of {endpoint}')
+        self.endpoint = endpoint
         self._options = options
         self._wanted = wanted
         # The library reconciles in these only because it is told to. With update-status among them
@@ -58,6 +58,11 @@ class Requester(ops.Object):
         """Whether all certificates are held by another unit, the leader."""
         return not self._own_scopes
 
+    @property
+    def is_related(self) -> bool:
+        """Whether there is a provider."""
+        return self.model.get_relation(self.endpoint) is not None
+
     def outcomes(self) -> list[outcomes.Outcome]:
         """What became of the requests of this unit and, on the leader, of the application."""
         wanted: Wanted = {scope: self._wanted[scope] for scope in self._own_scopes}
@@ -76,7 +81,7 @@ class Requester(ops.Object):
         ]
 
     def _prepare(self, _: ops.EventBase) -> None:
-        relation = self.model.get_relation(self._endpoint)
+        relation = self.model.get_relation(self.endpoint)
         if relation is None:
             return
         scopes = self._options.scopes

@@ -101,6 +101,7 @@ class Bench:
         self, config: Mapping[str, Any], *, leader: bool, unit: int, address: str, related: bool
     ):
         self.context = ops.testing.Context(RequirerCharm, app_name='web', unit_id=unit)
+        self.relation_id = 7
         relation = ops.testing.Relation('certificates', remote_app_name='ca', id=7)
         network = ops.testing.Network(
             'certificates', bind_addresses=[], ingress_addresses=[address]
@@ -122,9 +123,19 @@ class Bench:
 
     @property
     def relation(self) -> ops.testing.Relation:
-        relation = self.state.get_relation(7)
+        relation = self.state.get_relation(self.relation_id)
         assert isinstance(relation, ops.testing.Relation)
         return relation
+
+    def relate_second(self) -> None:
+        """Relate it to another provider as well, the one that all is about from now on."""
+        self.relation_id = 8
+        relation = ops.testing.Relation(
+            'other-certificates', remote_app_name='other', id=self.relation_id
+        )
+        relations = {*self.state.relations, relation}
+        self.state = dataclasses.replace(self.state, relations=relations)
+        self.run(self.context.on.relation_created(relation))
 
     @property
     def status(self) -> object:
@@ -157,7 +168,8 @@ class Bench:
             'request_errors': json.dumps(list(errors)),
         }
         relation = dataclasses.replace(self.relation, remote_app_data=data)
-        self.state = dataclasses.replace(self.state, relations={relation})
+        relations = {*(self.state.relations - {self.relation}), relation}
+        self.state = dataclasses.replace(self.state, relations=relations)
         self.run(self.context.on.relation_changed(relation))
 
     def act(self, name: str, params: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:

@@ -103,6 +103,7 @@ def test_get_certificate_shows_all_about_each(deploy: Deploy, authority: Authori
 
     assert certificates(bench) == [
         {
+            'endpoint': 'certificates',
             'common-name': 'web.example',
             'mode': 'unit',
             'certificate': answer['certificate'],
@@ -175,7 +176,7 @@ def test_get_requests_shows_each_state(deploy: Deploy, authority: Authority):
     results = bench.act('get-requests')
 
     assert [results[state] for state in ('issued', 'pending', 'denied')] == ['1', '1', '1']
-    common = {'mode': 'unit', 'is-ca': False}
+    common = {'endpoint': 'certificates', 'mode': 'unit', 'is-ca': False}
     assert json.loads(results['requests']) == [
         {'common-name': '0.example', 'names': ['x0.net'], 'csr': issued, 'state': 'issued'}
         | common,
@@ -192,6 +193,26 @@ def test_get_requests_shows_each_state(deploy: Deploy, authority: Authority):
         {'common-name': '2.example', 'names': ['x2.net'], 'csr': pending, 'state': 'pending'}
         | common,
     ]
+
+
+def test_a_second_provider_is_asked_for_the_same_and_both_count(
+    deploy: Deploy, authority: Authority
+):
+    bench = deploy({'common_name': 'web.example'})
+    bench.provide([authority.answer(csr) for csr in bench.pems()])
+    first = bench.relation
+    bench.relate_second()
+    assert bench.status == ops.WaitingStatus('1/2 certificates')
+
+    bench.provide([authority.answer(csr) for csr in bench.pems()])
+
+    assert bench.status == ops.ActiveStatus('2/2 certificates')
+    shown = certificates(bench)
+    assert [one['endpoint'] for one in shown] == ['certificates', 'other-certificates']
+    assert len({one['csr'] for one in shown}) == 2
+    assert bench.act('check') == {'ok': 'true', 'checked': '2'}
+    bench.run(bench.context.on.relation_broken(first))
+    assert bench.status == ops.ActiveStatus('1/1 certificates')
 
 
 def test_an_error_beside_a_certificate_is_shown(deploy: Deploy, authority: Authority):
