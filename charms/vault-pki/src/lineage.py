@@ -113,7 +113,11 @@ class Lineage:
         if found is not None and self._fits(found) and not self.state.knows(found.id):
             return found
         name = ca_keys.following(self.options, self.mount)
-        return self.mount.generate_root(name, self.options.ca)
+        made = self.mount.generate_root(name, self.options.ca)
+        if not self._fits(made) or self.state.knows(made.id):
+            message = f'mount {self.options.mount} has another CA with the name {name}: rename it'
+            raise Failure(Kind.WRONG, message)
+        return made
 
     def follow_parent(self) -> None:
         """Take over another certificate for the same key: a parent gives one when it has a new CA.

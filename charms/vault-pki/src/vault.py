@@ -145,6 +145,9 @@ class Vault:
             current = self.upkeep.state.current
             if current is None or signed.issuer != current.fingerprint:
                 return Unavailable('the CA in Vault changes at this moment')
+            if signed.certificate.not_after.timestamp() > current.not_after:
+                # Its life was measured by the CA before; the next attempt knows better.
+                return Unavailable('the CA in Vault has changed, and ends sooner')
         return Issued(signed.certificate, self._parsed(current.chain))
 
     def _parsed(self, chain: tuple[str, ...]) -> tuple[x509.Certificate, ...]:

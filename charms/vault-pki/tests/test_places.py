@@ -308,3 +308,41 @@ def test_a_certificate_that_the_parent_has_revoked_is_not_taken(bed: Bed):
     assert x509.parse_request(second).public_key != x509.parse_request(csr).public_key
     answer(bed, parent, second, sign(second), ROOT.certificate.pem)
     assert bed.status[0] == 'active'
+
+
+def test_a_ca_of_somebody_else_is_not_taken_for_its_name(bed: Bed) -> None:
+    mount = bed.mount
+    bed.bao.call('POST', f'sys/mounts/{mount}', {'type': 'pki'})
+    for name, values in (
+        ('default', {}),
+        ('stranger', {'issuer_name': 'charm-ecdsa-p256-1', 'key_name': 'other'}),
+    ):
+        body = {'common_name': name, 'key_type': 'rsa', 'ttl': '1h', **values}
+        bed.bao.call('POST', f'{mount}/issuers/generate/root/internal', body)
+
+    bed.configure(ca_type='root')
+    bed.authorize()
+
+    assert 'has another CA with the name charm-ecdsa-p256-1' in str(bed.status)
+
+
+def test_no_certificate_outlives_a_ca_that_was_put_in_its_place(bed: Bed) -> None:
+    """By the keeper of the mount, between two looks, without a limit for certificates."""
+    prepare(bed)
+    bed.configure(manage_mount=False)
+    bed.authorize()
+    role = {'allow_any_name': True, 'key_type': 'any', 'require_cn': False}
+    bed.bao.call('POST', f'{bed.mount}/roles/charm', {**role, 'ttl': '2160h', 'max_ttl': '2160h'})
+    bed.ask(pki.request('first.example.test'))
+    values = {'common_name': 'short', 'key_type': 'ec', 'ttl': '2h'}
+    made = bed.bao.call('POST', f'{bed.mount}/issuers/generate/root/internal', values)['data']
+    path = f'{bed.mount}/issuer/{made["issuer_id"]}'
+    bed.bao.call('POST', path, {'leaf_not_after_behavior': 'permit'})
+    bed.bao.call('POST', f'{bed.mount}/config/issuers', {'default': made['issuer_id']})
+
+    second = bed.ask(pki.request('second.example.test'), app='second')
+
+    for entry in bed.answers(second).entries:
+        leaf, issuer = (x509.parse_certificate(one) for one in entry.chain[:2])
+        assert leaf.not_after <= issuer.not_after
+    assert not bed.answers(second).refusals or bed.answers(second).refusals[0].code == 201
