@@ -50,7 +50,11 @@ def _read(kind: type[_Part], found: object) -> _Part | None:
     if not isinstance(found, dict):
         return None
     try:
-        one = kind(**cast('dict[str, Any]', found))
+        known = {field.name for field in dataclasses.fields(kind)}
+        values = {
+            name: one for name, one in cast('dict[str, Any]', found).items() if name in known
+        }
+        one = kind(**values)  # a later revision may have written more
         match one:
             case Issuing():
                 chain = tuple(map(str, one.chain))

@@ -346,3 +346,16 @@ def test_no_certificate_outlives_a_ca_that_was_put_in_its_place(bed: Bed) -> Non
         leaf, issuer = (x509.parse_certificate(one) for one in entry.chain[:2])
         assert leaf.not_after <= issuer.not_after
     assert not bed.answers(second).refusals or bed.answers(second).refusals[0].code == 201
+
+
+def test_fields_of_a_later_revision_are_ignored(bed: Bed) -> None:
+    prepare(bed)
+    bed.configure(ca_type='root')
+    bed.authorize()
+    bed.ask(CSR)
+    current = bed.authority['current']
+
+    bed.replace_state(current={**current, 'more': 1})
+    bed.run()
+
+    assert bed.authority['current'] == current
