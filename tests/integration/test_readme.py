@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 
 import jubilant
+import pages
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -24,10 +25,7 @@ def test_commands_of_the_self_signed_readme_work(
     subprocess.run(['juju', 'switch', str(juju.model)], check=True)
 
     for command in block[0].splitlines():
-        done = subprocess.run(
-            ['bash', '-euc', command], cwd=folder, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f'{command}: {done.stderr}'
+        pages.run(command, folder)
         idle()
 
     assert len(block) == 1

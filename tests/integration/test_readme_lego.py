@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable
 
 import jubilant
+import pages
 from acme_servers import Servers
 
 from backends import dns
@@ -38,15 +39,7 @@ def test_commands_of_the_lego_readme_work(
     subprocess.run(['juju', 'switch', str(juju.model)], check=True)
 
     for command in block[0].splitlines():
-        done = subprocess.run(
-            ['bash', '-euc', command],
-            cwd=folder,
-            env=environ,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f'{command}: {done.stderr}'
+        pages.run(command, folder, environ)
         idle()
 
     assert len(block) == 1

@@ -36,8 +36,10 @@ class Judge:
 
     def unknown_root(self, brought: Brought, now: datetime.datetime) -> Unavailable | None:
         """Says that the operator has to give the root; None: it is known."""
-        if self.roots.complete(brought.certificate, brought.above, now) is not None:
-            return None
+        is_known = self.roots.complete(brought.certificate, brought.above, now) is not None
+        return None if is_known else self._unknown(brought)
+
+    def _unknown(self, brought: Brought) -> Unavailable:
         top = (brought.certificate, *brought.above)[-1]
         message = f'{self.UNKNOWN_ROOT}: the root "{top.issuer}" is not known'
         return Unavailable(message, blocked=True)
@@ -47,9 +49,7 @@ class Judge:
         certificate = brought.certificate
         chain = self.roots.complete(certificate, brought.above, now)
         if chain is None:
-            unknown = self.unknown_root(brought, now)
-            assert unknown is not None  # noqa: S101 : the chain says so
-            return Verdict(unknown)
+            return Verdict(self._unknown(brought))
 
         def problem(at: datetime.datetime) -> str | None:
             return x509.mismatch(request.csr, certificate, chain, is_ca=request.is_ca, now=at)

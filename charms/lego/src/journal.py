@@ -62,7 +62,7 @@ def settled(book: Ledger) -> frozenset[str]:
     found |= {one.serial for one in book.revoked}
     for one in book.to_revoke:
         with contextlib.suppress(x509.Malformed):
-            found.add(_serial(x509.parse_certificate(one.certificate)))
+            found.add(x509.parse_certificate(one.certificate).hex_serial)
     return frozenset(found)
 
 
@@ -178,7 +178,7 @@ class Journal:
                 half.unlink()
 
     def _note(self, stem: str, brought: Brought) -> None:
-        place = self._folder / f'{stem}-{_serial(brought.certificate)}{_NOTE}'
+        place = self._folder / f'{stem}-{brought.certificate.hex_serial}{_NOTE}'
         self._folder.mkdir(mode=0o700, exist_ok=True)
         text = '\n'.join(one.pem.strip() for one in (brought.certificate, *brought.above))
         new = place.with_suffix('.new')
@@ -198,8 +198,3 @@ class Journal:
 
 def _digest(csr: str) -> str:
     return hashlib.sha256(csr.encode()).hexdigest()[:32]
-
-
-def _serial(certificate: x509.Certificate) -> str:
-    """As in the ledger."""
-    return f'{certificate.serial:x}'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import logging
 import threading
@@ -207,7 +208,7 @@ class Lego:
 
     def _place(self, request: Request, *, again: bool = False) -> Outcome:
         """One order; once more where the server has forgotten the account."""
-        if stopped := self._stopped or self._unknown_root():
+        if stopped := self._stopped or self._unknown_root:
             return stopped
         known = self.account
         with self.journal.work(request.csr.pem) as folder:
@@ -251,10 +252,12 @@ class Lego:
     def _count(self, brought: Brought) -> None:
         self.history.note(brought.certificate.names, brought.certificate.not_before)
 
+    @functools.cached_property
     def _unknown_root(self) -> Unavailable | None:
         """As the last order showed that is not published: another one would show it again.
 
-        Where other roots are given than at that order, another one may be worth it.
+        Where other roots are given than at that order, another one may be worth it. Looked at
+        once: an order of this pass that shows it stops the others by itself.
         """
         last = self.journal.newest()
         found = last and self._judge.unknown_root(last, self.clock())
@@ -269,7 +272,7 @@ class Lego:
         if isinstance(verdict.outcome, Unavailable):
             self._stop(verdict.outcome)
         if not verdict.fits:
-            self.journal.drop(f'{serial:x}')
+            self.journal.drop(brought.certificate.hex_serial)
         return verdict
 
     def _stop(self, outcome: Unavailable) -> Unavailable:

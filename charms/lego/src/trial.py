@@ -87,7 +87,7 @@ def run(
         raise Failed(refused.message)
     outcome = issuer.issue(request, timeout=options.order_timeout)
     for brought in journal.find(request.csr.pem):
-        journal.drop(f'{brought.certificate.serial:x}')
+        journal.drop(brought.certificate.hex_serial)
     seconds = (now() - start).total_seconds()
     where = authorities.name(options.server)
     if isinstance(outcome, Issued):

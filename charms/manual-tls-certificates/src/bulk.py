@@ -42,7 +42,7 @@ class Sorted:
         row: listing.Row = {
             'subject': x509.printable(certificate.subject, 80),
             'names': [str(name) for name in certificate.names][:MOST_SHOWN],
-            'serial': f'{certificate.serial:x}',
+            'serial': certificate.hex_serial,
         }
         having = [keep for keep, checked in self.fits if came.has(keep, checked)]
         others = [keep for keep, checked in self.fits if not came.has(keep, checked)]

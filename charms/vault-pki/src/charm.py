@@ -21,7 +21,7 @@ from tls_provider.actions import NOT_LEADER, Actions
 from tls_provider.issuer import NotReady
 from tls_provider.options import Invalid
 from tls_provider.provider import Provider
-from tls_provider.secrets import AppSecret, Unreadable
+from tls_provider.secrets import AppSecret, Unreadable, granted
 from upkeep import Upkeep
 from vault import Vault
 
@@ -93,8 +93,8 @@ class VaultPKICharm(ops.CharmBase):
 
     def _load_secret(self, option: str, identifier: str) -> dict[str, str]:
         try:
-            return self.model.get_secret(id=identifier).get_content(refresh=True)
-        except ops.ModelError:
+            return granted(self.model, identifier)
+        except Unreadable:
             problem = 'the secret is not there, or not granted to'
             raise Invalid(option, f'{problem} {self.app.name}') from None
 

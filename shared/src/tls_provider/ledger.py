@@ -143,7 +143,7 @@ def described(record: Record, certificate: Certificate, generation: str) -> Reco
         record,
         generation=generation,
         is_ca=certificate.is_ca,
-        serial=f'{certificate.serial:x}',
+        serial=certificate.hex_serial,
         not_before=start,
         not_after=end,
         renew_at=end - _margin(end - start),

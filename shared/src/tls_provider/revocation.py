@@ -93,7 +93,7 @@ def why_not(book: Ledger, serial: str) -> str:
     """Why a certificate (hexadecimal digits) is not revoked yet; empty where it is."""
     for one in book.to_revoke:
         with contextlib.suppress(x509.Malformed):
-            if f'{x509.parse_certificate(one.certificate).serial:x}' == serial:
+            if x509.parse_certificate(one.certificate).hex_serial == serial:
                 return one.message or 'there was no time left; it is tried again'
     return ''
 
@@ -132,7 +132,7 @@ def _attempt(
         logger.exception('the backend broke when it was to revoke a certificate')
     else:
         if failure is None:
-            serial, second = f'{certificate.serial:x}', int(now.timestamp())
+            serial, second = certificate.hex_serial, int(now.timestamp())
             return Revoked(serial, one.generation, second, one.not_after)
         message = x509.printable(failure.message)
         logger.warning('a certificate is not revoked yet: %s', message)

@@ -166,6 +166,11 @@ class Certificate:
         """SHA-256 of the DER in hexadecimal digits."""
         return hashlib.sha256(self.der).hexdigest()
 
+    @property
+    def hex_serial(self) -> str:
+        """The serial number in hexadecimal digits, as it is kept and shown."""
+        return f'{self.serial:x}'
+
 
 def printable(text: str, limit: int = 100) -> str:
     """A stranger's text for a log or a status: escaped where it is not printable, and cut."""

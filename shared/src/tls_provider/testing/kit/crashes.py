@@ -233,7 +233,7 @@ def _revoke(world: World) -> None:
         for one in world.answers(_relation(world, 'kafka')).entries
         if one.csr.strip() == CSRS[1].strip()
     ]
-    serial = f'{x509.parse_certificate(entry.certificate).serial:x}'
+    serial = x509.parse_certificate(entry.certificate).hex_serial
     peers = world.state.get_relations('peers')
     records = json.loads(str(getattr(peers[0], 'local_app_data', {}).get('ledger')))['records']
     [key] = [key for key, one in records.items() if one.get('serial') == serial]
