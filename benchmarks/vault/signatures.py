@@ -21,10 +21,10 @@ import authority
 import authorize
 import desk
 import options
+from above import Answer
 from backends import openbao
 from credentials import Login
 from lineage import Lineage
-from parent import Answer
 from tls_provider import x509
 from tls_provider.issuer import Issued, Request
 from tls_provider.testing import pki
@@ -131,6 +131,9 @@ class NoParent:
     def held(self) -> tuple[str, ...]:
         """Nothing."""
         return ()
+
+    def sync(self) -> None:
+        """Nothing is there."""
 
     def ask(self, csr: str) -> Answer:
         """Nothing comes back."""

@@ -76,7 +76,7 @@ def read(status: int, body: str, location: str, place: errors.Place) -> Answer:
         return Answer()
     warnings = Answer(found).texts('warnings')
     for warning in warnings:
-        logger.info('%s: %.200s', place.path, ' '.join(warning.split()))
+        logger.info('%s: %.200s', place.path, ' '.join(place.shown(warning).split()))
     data = found.get('data')
     if data is None:
         return Answer(found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from above import Requests
 from tls_provider import x509
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class Retired:
     """PEM."""
     until: int
     """In seconds since the epoch."""
+    csr: str = ''
+    """PEM of the request that it was made for; empty: it stays with no parent."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,15 +123,24 @@ class State:
     """Something was revoked that no revocation list holds yet."""
 
     @property
-    def with_parent(self) -> str | None:
-        """PEM of the request that the parent has or is to have; empty: none, None: not known.
+    def with_parent(self) -> Requests | None:
+        """What the parent is to have; None: not known, so what is there stays.
 
-        The request of the CA in force stays with the parent, which takes a request that is gone
-        for one that has ended.
+        Requests of CAs whose certificates count still stay with it, for it takes a request that
+        is gone for one that has ended.
         """
-        if self.asked:
-            return self.asked.csr
-        return self.current.csr if self.current else None
+        latest = self.asked or self.current
+        if latest is None or (not self.asked and self._has_unknown_request):
+            return None
+        every = [one.csr for one in (self.current, *self.retired) if one]
+        kept = dict.fromkeys(csr for csr in every if csr not in {'', latest.csr})
+        return Requests(latest.csr, tuple(kept))
+
+    @property
+    def _has_unknown_request(self) -> bool:
+        """Whether a parent may have a request for the CA in force that is not known here."""
+        one = self.current
+        return one is not None and bool(one.issuer) and len(one.chain) > 1 and not one.csr
 
     def at(self, place: str, now: int) -> State:
         """The state at a place; of another one only what is trusted still counts."""
@@ -166,12 +178,12 @@ class State:
             return self
         end = self.current.not_after
         until = min(end, max(last or end, now + OVERLAP))
-        one = Retired(self.current.issuer, self.current.key, self.current.root, until)
-        every = [one, *(old for old in self.retired if old.until > now)]
-        kept = sorted(every, key=lambda old: old.until, reverse=True)[:MAX_RETIRED]
-        return dataclasses.replace(
-            self, current=None, retired=tuple(old for old in every if old in kept)
-        )
+        old = self.current
+        one = Retired(old.issuer, old.key, old.root, until, old.csr)
+        every = [one, *(before for before in self.retired if before.until > now)]
+        kept = sorted(every, key=lambda before: before.until, reverse=True)[:MAX_RETIRED]
+        retired = tuple(before for before in every if before in kept)
+        return dataclasses.replace(self, current=None, retired=retired)
 
     def trust_anchors(self, now: int) -> tuple[str, ...]:
         """PEM texts of the roots that clients should trust, newest first, each once."""

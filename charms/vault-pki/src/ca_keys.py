@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import naming
 from authority import Asked
 
 if TYPE_CHECKING:
@@ -24,34 +25,28 @@ def request(options: Options, mount: Mount, state: State, spoilt: str = '') -> A
     """
     keys, wanted = mount.keys(), options.ca
     number = _highest(options, keys)
-    orphan = keys.get(_name(options, number))
+    orphan = keys.get(naming.key(options, number))
     if orphan and orphan != spoilt and not state.knows_key(orphan) and not _has_use(mount, orphan):
         return Asked(mount.request(orphan, wanted), orphan, wanted.fingerprint)
-    key, csr = mount.generate(_name(options, number + 1), wanted)
+    key, csr = mount.generate(naming.key(options, number + 1), wanted)
     return Asked(csr, key, wanted.fingerprint)
 
 
 def last(options: Options, mount: Mount) -> str:
     """The name that was given last; empty: none. Raises `errors.Failure`."""
     number = _highest(options, mount.keys())
-    return _name(options, number) if number else ''
+    return naming.key(options, number) if number else ''
 
 
 def following(options: Options, mount: Mount) -> str:
     """A name that is free; raises `errors.Failure`."""
-    return _name(options, _highest(options, mount.keys()) + 1)
+    return naming.key(options, _highest(options, mount.keys()) + 1)
 
 
 def _has_use(mount: Mount, key: str) -> bool:
     """Whether any issuer in the mount, retired ones included, is of a key."""
-    return any((one := mount.issuer(name)) and one.key == key for name in mount.issuers())
+    return any((one := mount.issuer(id_)) and one.key == key for id_ in mount.issuers())
 
 
 def _highest(options: Options, names: dict[str, str]) -> int:
-    prefix = _name(options, 0).removesuffix('0')
-    ends = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
-    return max((int(end) for end in ends if end.isascii() and end.isdigit()), default=0)
-
-
-def _name(options: Options, number: int) -> str:
-    return f'{options.role}-{options.ca.key_algorithm}-{number}'
+    return max((naming.number(options, name) for name in names), default=0)

@@ -104,7 +104,8 @@ class Connection:
         self, client: Any, method: str, path: str, data: Mapping[str, object] | None
     ) -> Answer:
         policy, body = self.policy, {} if data is None else {'json': dict(data)}
-        place = Place(self.server.host, policy.mount, policy.role, path, policy.lacking)
+        sent = frozenset({*self.login.values.values(), client.token})
+        place = Place(self.server.host, policy.mount, policy.role, path, policy.lacking, sent)
         patience = self._patience()
         arguments = {'timeout': (min(CONNECT, patience), patience), **body}
         try:

@@ -82,6 +82,10 @@ class Failure(Exception):
         return Unavailable(self.message, self.reason, blocked=not self.passes)
 
 
+SHORTEST = 8
+"""Length of a credential that is taken out of texts; a word would be taken out of them too."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Place:
     """What was asked of whom, for messages."""
@@ -92,6 +96,15 @@ class Place:
     path: str
     denied: Callable[[str], str]
     """What to do where the token is good and the policy lacks the path."""
+    credentials: frozenset[str] = frozenset()
+    """What was sent and must not be shown, should what answers repeat it."""
+
+    def shown(self, text: str) -> str:
+        """A text of the server's without credentials."""
+        for one in sorted(self.credentials, key=len, reverse=True):
+            if len(one) >= SHORTEST:
+                text = text.replace(one, '[credential]')
+        return text
 
 
 _ANY = ErrorCode.OTHER
@@ -164,7 +177,7 @@ def redirected(location: str, place: Place) -> Failure:
         other = urllib.parse.urlsplit(location).netloc
     except ValueError:
         other = ''
-    other = x509.printable(other, 60) or 'another'
+    other = x509.printable(place.shown(other), 60) or 'another'
     return Failure(Kind.DOWN, f'{place.host} is a standby and sends to {other}; use that address')
 
 
@@ -177,7 +190,7 @@ def classify(status: int, text: str, place: Place) -> Failure:
         place: What was asked.
 
     """
-    reason, host = x509.printable(text, 200), place.host
+    reason, host = x509.printable(place.shown(text), 200), place.host
     if status in {401, 403}:
         parts = {part.strip() for part in text.split('*')}
         if text in _BAD_TOKEN or 'invalid token' in parts:

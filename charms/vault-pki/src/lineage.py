@@ -9,10 +9,11 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import logging
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import authority
 import ca_keys
+import naming
 from authority import Asked, Issuing, State
 from errors import Failure, Kind
 from tls_provider import x509
@@ -20,27 +21,11 @@ from tls_provider import x509
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from above import Above
     from options import Options
-    from parent import Answer
     from pki import Issuer, Mount
 
 logger = logging.getLogger(__name__)
-
-
-class Above(Protocol):
-    """The parent, as far as the CA is concerned with it."""
-
-    def is_there(self) -> bool:
-        """Whether there is one to ask."""
-        ...
-
-    def held(self) -> tuple[str, ...]:
-        """The requests that it has of this application, as PEM."""
-        ...
-
-    def ask(self, csr: str) -> Answer:
-        """Hand over a request, unless that was done, and give what came back."""
-        ...
 
 
 @dataclasses.dataclass
@@ -103,7 +88,9 @@ class Lineage:
         current = self.state.current
         if current is None:
             raise Failure(Kind.WRONG if answer.blocked else Kind.DOWN, answer.message)
-        if self.is_aged() or current.made_with != self.options.ca.fingerprint:
+        if current.csr and (before := self.parent.ask(current.csr)).revoked:
+            self.remark = f'{before.message}; {answer.message}'
+        elif self.is_aged() or current.made_with != self.options.ca.fingerprint:
             self.remark = f'CA ends {day(current.not_after)}: {answer.message}'
 
     def _make_root(self) -> Issuer:
@@ -131,7 +118,8 @@ class Lineage:
         if current is None or self.options.ca.is_root or not self.parent.is_there():
             return
         if not current.csr:
-            csr = self.mount.request(current.key, self.options.ca)
+            held = self._request_of(x509.parse_certificate(current.chain[0]))
+            csr = held or self.mount.request(current.key, self.options.ca)
             current = dataclasses.replace(current, csr=csr)
             self.state = dataclasses.replace(self.state, current=current)
         answer = self.parent.ask(current.csr)
@@ -150,13 +138,16 @@ class Lineage:
         asked = self.state.asked
         if asked is None or asked.made_with != self.options.ca.fingerprint:
             asked = ca_keys.request(self.options, self.mount, self.state, spoilt)
+            for csr in self.parent.held():  # a request for the same, which is forgotten
+                if _asks_for(csr) == _asks_for(asked.csr):
+                    asked = dataclasses.replace(asked, csr=csr)
             self.state = dataclasses.replace(self.state, asked=asked)
         return asked
 
     def take(self, certificate: x509.Certificate, others: tuple[x509.Certificate, ...]) -> None:
         """Put a signed CA certificate in force; raises `Failure` where it cannot be one."""
         asked, current = self.state.asked, self.state.current
-        if asked and _key_of(asked.csr) == certificate.public_key:
+        if asked and _asks_for(asked.csr)[0] == certificate.public_key:
             wanted, left = asked, None
         elif current and _key_of_certificate(current) == certificate.public_key:
             wanted, left = Asked(current.csr, current.key, current.made_with), asked
@@ -168,7 +159,7 @@ class Lineage:
         if wrong := self.problem(chain):
             raise Failure(Kind.WRONG, f'the CA certificate cannot be used: {wrong}')
         issuer = self.mount.take(chain, wanted.key)
-        name = f'{self.options.role}-{chain[0].fingerprint[:16]}'
+        name = naming.issuer(self.options, chain[0])
         self._install(
             authority.issuing(
                 chain, wanted.made_with, issuer=issuer, key=wanted.key, name=name, csr=wanted.csr
@@ -179,7 +170,9 @@ class Lineage:
     def _install(self, new: Issuing) -> None:
         """Let the new CA sign beside the old one, then the old one no more."""
         self.mount.set_issuer(new.issuer, new.name, signs=True)
-        self.mount.set_default(new.issuer)
+        default = self.mount.issuer()
+        if default is None or not naming.is_of_another(self.options, default.name):
+            self.mount.set_default(new.issuer)
         old = self.state.current
         if old and old.issuer != new.issuer:
             try:
@@ -198,10 +191,12 @@ class Lineage:
         if current is not None:
             found = self.mount.issuer(current.issuer)
             if found and found.signs and found.key:
+                if not found.truncates:
+                    self.mount.set_issuer(found.id, found.name, signs=True)
                 return
             logger.warning('the CA %s is gone from Vault', current.fingerprint[:16])
             self.lose()
-        found = self.mount.issuer()
+        found = naming.own(self.options, self.mount, self._is_usable)
         if found is not None:
             self._adopt(found)
 
@@ -233,7 +228,8 @@ class Lineage:
     def _request_of(self, certificate: x509.Certificate) -> str:
         """The request that a certificate answers, if the parent has it still."""
         held = self.parent.held()
-        return next((csr for csr in held if _key_of(csr) == certificate.public_key), '')
+        key = certificate.public_key
+        return next((csr for csr in held if _asks_for(csr)[0] == key), '')
 
     def _fits(self, found: Issuer) -> bool:
         """Whether an issuer is what the options ask for."""
@@ -271,11 +267,13 @@ def day(second: int) -> str:
     return f'{time:%Y-%m-%d %H:%M} UTC'
 
 
-def _key_of(csr: str) -> bytes:
+def _asks_for(csr: str) -> tuple[bytes, tuple[tuple[str, str], ...]]:
+    """Key and subject of a request; empty where it is none."""
     try:
-        return x509.parse_request(csr).public_key
+        request = x509.parse_request(csr)
     except x509.Malformed:
-        return b''
+        return b'', ()
+    return request.public_key, request.subject
 
 
 def _key_of_certificate(current: Issuing) -> bytes:

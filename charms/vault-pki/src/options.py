@@ -217,11 +217,15 @@ def _address(config: Mapping[str, object], name: str) -> str:
         raise Invalid(name, 'holds a user or a password')  # and is not shown
     if parts.scheme not in {'https', 'http'} or not host or port == 0:
         raise Invalid(name, f'"{shown}" is not an address, as in https://vault.example.com:8200')
-    if not (_is_ip(host) if '[' in parts.netloc else _is_ip(host) or x509.is_host_name(host)):
+    if not (_is_ip(host) if '[' in parts.netloc else _is_ip(host) or _is_host(host)):
         raise Invalid(name, f'"{shown}" names no host')
     if value.partition('://')[2].lower() != parts.netloc.lower():
         raise Invalid(name, f'"{shown}" holds more than scheme, host and port')
     return f'{parts.scheme}://{parts.netloc.lower()}'
+
+
+def _is_host(text: str) -> bool:
+    return x509.is_host_name(text) and '_' not in text
 
 
 def _is_ip(text: str) -> bool:

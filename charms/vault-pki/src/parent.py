@@ -2,17 +2,19 @@
 
 The library takes a private key for granted, to sign its request and to see whether an answer fits.
 The key of this CA is in Vault and never leaves it: what the library gets in its place is the
-public half, and the request that Vault has signed.
+public half, and the request that Vault has signed. It knows one key at a time, and removes what is
+of another one: requests of CAs before, which stay with the parent while they count, it does not
+see.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import json
 import os
 from typing import TYPE_CHECKING, Any, cast
 
+from above import Answer, Requests
 from tls_provider import databag, wire, x509
 
 if TYPE_CHECKING:
@@ -22,31 +24,16 @@ if TYPE_CHECKING:
     from charmlibs.interfaces.tls_certificates import TLSCertificatesRequiresV4
 
 
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    """What has come back for a request so far."""
-
-    message: str = ''
-    """Why there is no certificate, and what to do."""
-    blocked: bool = False
-    """Somebody has to act."""
-    certificate: x509.Certificate | None = None
-    chain: tuple[x509.Certificate, ...] = ()
-    """What came with it."""
-    revoked: bool = False
-
-
 class Parent:
     """The endpoint towards the parent; for the leader, others have no part in it."""
 
-    def __init__(self, charm: ops.CharmBase, endpoint: str, wanted: Callable[[], str | None]):
+    def __init__(self, charm: ops.CharmBase, endpoint: str, wanted: Callable[[], Requests | None]):
         """Have the library observe its events, in hooks of models with a parent.
 
         Args:
             charm: The charm.
             endpoint: Requires `tls-certificates`.
-            wanted: Gives the request that the parent is to have, as PEM; empty: none is to be
-                there, None: what is there stays.
+            wanted: Gives what the parent is to have; None: what is there stays.
 
         """
         self._charm = charm
@@ -60,7 +47,7 @@ class Parent:
         hook = os.environ.get('JUJU_DISPATCH_PATH', '').rpartition('/')[2]
         relation = self._relation()
         if (relation and not self._problem(relation)) or hook == f'{endpoint}-relation-broken':
-            self._library = _library(charm, endpoint, self._request)
+            self._library = _library(charm, endpoint, self._requests)
 
     def is_there(self) -> bool:
         """Whether there is one to ask."""
@@ -74,9 +61,21 @@ class Parent:
         own, _ = wire.read_requests('', relation.data[self._charm.app])
         return tuple(one.csr for one in own)
 
-    def _request(self) -> str:
-        wanted = self._wanted()
-        return next(iter(self.held()), '') if wanted is None else wanted
+    def _requests(self) -> Requests:
+        return self._wanted() or Requests(kept=self.held())
+
+    def sync(self) -> None:
+        """Withdraw what counts no more, and hand over what is missing."""
+        relation = self._relation()
+        if relation is None or self._problem(relation):
+            return
+        wanted, held = self._requests(), self.held()
+        is_there = not wanted.asked or _is_among(wanted.asked, held)
+        if is_there and all(_is_among(one, (wanted.asked, *wanted.kept)) for one in held):
+            return
+        if self._library is None:
+            self._library = _library(self._charm, self._endpoint, self._requests)
+        self._library.sync()
 
     def ask(self, csr: str) -> Answer:
         """Hand over a request, unless that was done, and give what came back."""
@@ -89,10 +88,7 @@ class Parent:
         name = app.name if app else 'the parent'
         if problem := self._problem(relation):
             return Answer(f'{name} sent what cannot be read: {problem}', blocked=True)
-        if not any(_same(one, csr) for one in self.held()):
-            if self._library is None:
-                self._library = _library(self._charm, self._endpoint, self._request)
-            self._library.sync()
+        self.sync()
         answers = wire.read_answers(relation.data[app]) if app else wire.Answers()
         for entry in answers.entries:
             if _same(entry.csr, csr):
@@ -117,7 +113,7 @@ class Parent:
         app = databag.remote_application(relation)
         if app is None:
             return ''
-        request, now = self._request(), datetime.datetime.now(datetime.timezone.utc)
+        asked, now = self._requests().asked, datetime.datetime.now(datetime.timezone.utc)
         bag = relation.data[app]
         if not all(map(_is_readable, bag.values())):
             return 'it counts or nests too far'
@@ -130,7 +126,7 @@ class Parent:
                 own = x509.parse_certificate(entry.certificate)
                 for text in (entry.ca, *entry.chain):
                     x509.parse_certificate(text)
-                if own.not_after < now and _same(request, entry.csr):
+                if own.not_after < now and _same(entry.csr, asked):
                     return 'the certificate has ended'
         except x509.Malformed as error:
             return str(error)
@@ -161,11 +157,15 @@ def _same(one: str, other: str) -> bool:
     return ''.join(one.split()) == ''.join(other.split())
 
 
+def _is_among(one: str, others: tuple[str, ...]) -> bool:
+    return any(_same(one, other) for other in others)
+
+
 _NEXT = 'integrate parent with a provider, sign what get-ca-csr shows, or set ca-type=root'
 
 
 def _library(
-    charm: ops.CharmBase, endpoint: str, wanted: Callable[[], str]
+    charm: ops.CharmBase, endpoint: str, wanted: Callable[[], Requests]
 ) -> TLSCertificatesRequiresV4:
     from charmlibs.interfaces import tls_certificates as library  # noqa: PLC0415 : as hvac
     from cryptography import x509 as c509  # noqa: PLC0415
@@ -178,7 +178,7 @@ def _library(
 
         def public_key(self) -> object:
             """The key that request and certificate must be for."""
-            request = wanted()
+            request = wanted().asked
             assert request, 'only requests are compared with it'  # noqa: S101
             return c509.load_pem_x509_csr(request.encode()).public_key()
 
@@ -194,18 +194,31 @@ def _library(
         ) -> library.CertificateSigningRequest:
             """The request of Vault."""
             del private_key
-            request = wanted()
+            request = wanted().asked
             assert request, 'there is one where its attributes are'  # noqa: S101
             return library.CertificateSigningRequest.from_string(request)
 
+    class Library(library.TLSCertificatesRequiresV4):
+        """For the request that is worked on."""
+
+        def get_csrs_from_requirer_relation_data(
+            self,
+        ) -> list[library.RequirerCertificateRequest]:
+            """All in the databag but those that stay as they are."""
+            kept = wanted().kept
+            every = super().get_csrs_from_requirer_relation_data()
+            return [
+                one for one in every if not _is_among(str(one.certificate_signing_request), kept)
+            ]
+
     def requests(_: object) -> list[library.CertificateRequestAttributes]:
-        request = wanted()
+        request = wanted().asked
         if not request:
             return []
         csr = library.CertificateSigningRequest.from_string(request)
         return [Request.from_csr(csr, is_ca=True)]
 
-    return library.TLSCertificatesRequiresV4(
+    return Library(
         charm,
         endpoint,
         certificate_requests=requests,

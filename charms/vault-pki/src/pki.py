@@ -35,6 +35,8 @@ class Issuer:
     chain: tuple[x509.Certificate, ...]
     """The CA certificate itself first."""
     signs: bool
+    truncates: bool
+    """It lets no certificate end after itself."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,9 +135,11 @@ class Mount:
         found = self.connection.list(f'{self.path}/keys').parts('key_info')
         return {name: key for key, info in found.items() if (name := info.text('key_name'))}
 
-    def issuers(self) -> tuple[str, ...]:
-        """Ids of all issuers in the mount, which anybody may list."""
-        return self.connection.list(f'{self.path}/issuers').texts('keys')
+    def issuers(self) -> dict[str, str]:
+        """Names of all issuers in the mount by id, some empty; anybody may list them."""
+        found = self.connection.list(f'{self.path}/issuers')
+        named = found.parts('key_info')
+        return {one: named.get(one, found).text('issuer_name') for one in found.texts('keys')}
 
     def issuer(self, reference: str = 'default') -> Issuer | None:
         """The issuer of an id or name; None where there is no such one."""
@@ -151,6 +155,7 @@ class Mount:
             key=found.text('key_id'),
             chain=_certificates(found),
             signs='issuing-certificates' in found.text('usage'),
+            truncates=found.text('leaf_not_after_behavior') == 'truncate',
         )
 
     def public_chain(self) -> tuple[x509.Certificate, ...]:

@@ -107,13 +107,14 @@ class Upkeep:
         """
         failure = None
         if self.options.manages_mount:
-            self._have_mount()
-            try:
-                self._set_up()
-            except Failure as found:
-                if found.passes:
-                    raise
-                failure = found
+            longest = self._have_mount()
+            for step in (lambda: self._allow(longest), self._set_up):
+                try:
+                    step()
+                except Failure as found:  # noqa: PERF203 : each step has its own
+                    if found.passes:
+                        raise
+                    failure = failure or found
             self.lineage.find()
         else:
             self.lineage.follow_keeper()
@@ -121,13 +122,19 @@ class Upkeep:
             raise failure
         self._change(applied=self._wanted(), checked_at=self.lineage.second)
 
-    def _have_mount(self) -> None:
+    def _have_mount(self) -> int:
+        """Make the mount if it is missing; gives the seconds that anything in it may live."""
         longest, wanted = self.mount.longest_life(), self.options.ca.longest_life
         if longest is None:
             logger.info('making mount %s', self.options.mount)
             self.mount.enable(wanted)
             self.lineage.lose()
-        elif longest < wanted.total_seconds():
+            return int(wanted.total_seconds())
+        return longest
+
+    def _allow(self, longest: int) -> None:
+        wanted = self.options.ca.longest_life
+        if longest < wanted.total_seconds():
             self.mount.allow(wanted)
 
     def _set_up(self) -> None:
@@ -199,6 +206,8 @@ class Upkeep:
     def _look(self) -> None:
         if self._is_check_due():
             self.check()
+        elif self.state.current is None and self.options.manages_mount:
+            self.lineage.find()  # it may be forgotten
 
     def _go_on(self) -> None:
         if not self.options.manages_mount:
@@ -206,10 +215,12 @@ class Upkeep:
             if current and self.lineage.is_aged():
                 end = day(current.not_after)
                 self.lineage.remark = f'the CA ends at {end}: renew it in Vault'
-        elif self.lineage.is_renewal_due():
+            return
+        if self.lineage.is_renewal_due():
             self.lineage.renew()
         else:
             self.lineage.follow_parent()
+        self.lineage.parent.sync()
 
     def _is_check_due(self) -> bool:
         state, second = self.state, self.lineage.second

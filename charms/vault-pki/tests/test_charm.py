@@ -71,6 +71,7 @@ def test_capabilities_follow_the_options(rooted: Bed):
             'option vault-address: "https://h/ui" holds more than',
         ),
         ({'vault-address': 'https://h\u0301'}, 'option vault-address: "https://h'),
+        ({'vault-address': 'https://a_b'}, 'option vault-address: "https://a_b" names no host'),
         ({'vault-namespace': 'a b'}, 'option vault-namespace: "a b" is no namespace'),
         ({'vault-ca-certificates': 'x'}, 'option vault-ca-certificates: holds something else'),
         ({'auth-method': 'ldap'}, 'option auth-method: "ldap" is none of approle, token, jwt'),

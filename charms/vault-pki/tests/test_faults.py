@@ -192,6 +192,19 @@ def test_a_ca_that_may_not_sign_any_more_is_replaced(rooted: Bed):
     assert rooted.authority['current']['issuer'] != issuer
 
 
+def test_what_was_changed_at_the_issuer_is_put_right(rooted: Bed):
+    path = f'{rooted.mount}/issuer/{rooted.authority["current"]["issuer"]}'
+    name = rooted.authority['current']['name']
+    values = {'issuer_name': name, 'leaf_not_after_behavior': 'permit'}
+    rooted.bao.call('POST', path, values)
+    rooted.replace_state(checked_at=0)
+
+    rooted.run()
+
+    found = rooted.bao.call('GET', path)['data']
+    assert (found['issuer_name'], found['leaf_not_after_behavior']) == (name, 'truncate')
+
+
 def test_a_mount_of_something_else_is_not_touched(bed: Bed):
     bed.bao.call('POST', f'sys/mounts/{bed.mount}', {'type': 'kv'})
     bed.configure(ca_type='root')

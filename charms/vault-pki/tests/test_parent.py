@@ -212,9 +212,11 @@ def test_a_revoked_ca_gets_another_key(bed: Bed):
 
     bed.run()
 
-    [second] = asked(bed, parent)
-    assert second != csr
+    first, second = asked(bed, parent)
+    assert first == csr
     assert bed.entry(requirer) == before
+    told = 'above has revoked the CA certificate; waits for above to sign the CA certificate'
+    assert told in bed.status[1]
     answer(bed, parent, second, sign(second), ROOT.certificate.pem)
     assert bed.entry(requirer).chain[1] != before.chain[1]
 
@@ -269,8 +271,8 @@ def test_the_parents_silence_near_the_end_is_in_the_status(bed: Bed):
 
     bed.run()
 
-    [other] = asked(bed, parent)
-    assert other != csr
+    first, other = asked(bed, parent)
+    assert first == csr, 'it would be revoked'
     assert bed.status[0] == 'active'
     assert 'CA ends 20' in bed.status[1]
     assert 'waits for above to sign the CA certificate' in bed.status[1]
@@ -278,6 +280,88 @@ def test_the_parents_silence_near_the_end_is_in_the_status(bed: Bed):
     answer(bed, parent, other, sign(other), ROOT.certificate.pem)
     assert chain(bed.entry(requirer))[1] != chain(before)[1]
     assert 'CA ends' not in bed.status[1]
+    assert asked(bed, parent) == [first, other], 'the certificates of the first one count still'
+    day_after = [{**one, 'until': second - 1} for one in bed.authority['retired']]
+    bed.replace_state(retired=day_after)
+    bed.run()
+    assert asked(bed, parent) == [other]
+
+
+def test_a_request_that_waits_is_known_again_when_the_memory_is_lost(bed: Bed):
+    parent = relate(bed)
+    bed.authorize()
+    [csr] = asked(bed, parent)
+    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    bed.configure(ca_common_name='Next')
+    both = asked(bed, parent)
+    assert both[0] == csr
+    assert len(both) == 2
+
+    [peers] = bed.state.get_relations('peers')
+    bed.write(peers.id, local_app_data={})
+    bed.run()
+
+    assert asked(bed, parent) == both
+    answer(bed, parent, both[1], sign(both[1]), ROOT.certificate.pem)
+    assert chain(bed.entry(bed.ask(CSR)))[1].subject == 'CN=Next'
+
+
+def test_a_root_in_its_place_leaves_the_request_while_it_counts(bed: Bed):
+    parent = relate(bed)
+    bed.authorize()
+    [csr] = asked(bed, parent)
+    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    bed.ask(CSR)
+
+    bed.configure(ca_type='root')
+
+    assert asked(bed, parent) == [csr]
+    bed.replace_state(retired=[])
+    bed.run()
+    assert asked(bed, parent) == []
+
+
+def test_a_new_parent_gets_the_request_that_is_worked_on_alone(bed: Bed):
+    parent = relate(bed)
+    bed.authorize()
+    [csr] = asked(bed, parent)
+    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    bed.ask(CSR)
+    bed.configure(ca_common_name='Next')
+    [_, second] = asked(bed, parent)
+    relation = bed.state.get_relation(parent)
+    bed.state = bed.context.run(bed.context.on.relation_broken(relation), bed.state)
+    others = {one for one in bed.state.relations if one.id != parent}
+    bed.state = dataclasses.replace(bed.state, relations=others)
+
+    assert asked(bed, relate(bed)) == [second]
+
+
+def test_a_revoked_ca_is_told_while_another_is_refused(bed: Bed):
+    parent = relate(bed)
+    bed.authorize()
+    [csr] = asked(bed, parent)
+    signed = sign(csr)
+    answer(bed, parent, csr, signed, ROOT.certificate.pem)
+    bed.ask(CSR)
+    entry = {
+        'certificate_signing_request': csr,
+        'certificate': signed.pem,
+        'ca': ROOT.certificate.pem,
+        'chain': [signed.pem, ROOT.certificate.pem],
+        'revoked': True,
+    }
+    entries = json.dumps([entry])
+    bed.write(parent, remote_app_data={'certificates': entries})
+    bed.run()
+    error = {'code': 999, 'name': 'other', 'message': 'no more CAs'}
+    refusal = json.dumps([{'csr': asked(bed, parent)[1], 'error': error}])
+
+    bed.write(parent, remote_app_data={'certificates': entries, 'request_errors': refusal})
+    bed.run()
+
+    revoked, refused = 'above has revoked the CA certificate', 'above refused the CA certificate'
+    assert f'{revoked}; {refused} (999): no' in bed.status[1]
 
 
 def test_a_deleted_mount_is_made_again_and_the_parent_signs_another_key(bed: Bed):
@@ -294,8 +378,7 @@ def test_a_deleted_mount_is_made_again_and_the_parent_signs_another_key(bed: Bed
     assert bed.entry(requirer) == before
     assert bed.answers(second).entries == ()
     assert 'waits for above to sign the CA certificate' in bed.status[1]
-    [another] = asked(bed, parent)
-    assert another != csr
+    _, another = asked(bed, parent)
     answer(bed, parent, another, sign(another), ROOT.certificate.pem)
     bed.later()
     bed.run()

@@ -7,10 +7,10 @@ import json
 import time
 
 import pytest
-from conftest import CSR, ROOT, Bed, answer, asked, chain, prepare, relate, sign
+from conftest import CSR, ROOT, Bed, Config, answer, asked, chain, prepare, relate, sign
 from ops import testing
 
-from charm import VaultPKICharm
+from charm import STATE, VaultPKICharm
 from tls_provider import x509
 from tls_provider.testing import pki
 
@@ -224,7 +224,7 @@ def test_a_key_is_used_for_one_ca_only(bed: Bed):
     for algorithm in ('rsa-2048', 'ecdsa-p256'):
         bed.replace_state(retired=[])  # their time is over
         bed.configure(ca_key_algorithm=algorithm)
-        [csr] = asked(bed, parent)
+        csr = asked(bed, parent)[-1]
         answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
 
     assert bed.authority['current']['key'] != before
@@ -261,8 +261,10 @@ def test_roots_of_many_changes_within_a_day_are_all_trusted(rooted: Bed):
         {'retired': [{'issuer': '', 'key': '', 'root': 'x', 'until': 'a'}]},
         {'asked': {'csr': 'junk', 'key': 'k', 'made_with': 'm'}},
         {'left': 5, 'retired': 5},
+        {'asked': {'csr': ROOT.certificate.pem, 'key': ['k'], 'made_with': 5}},
+        {'left': [{'place': ['x'], 'current': {'chain': [5]}, 'asked': 5}]},
+        {'place_of': 'a later revision'},
     ],
-    ids=str,
 )
 def test_a_damaged_part_of_the_memory_costs_that_part(rooted: Bed, damage: dict[str, object]):
     before = rooted.authority['current']
@@ -273,6 +275,71 @@ def test_a_damaged_part_of_the_memory_costs_that_part(rooted: Bed, damage: dict[
 
     assert rooted.authority['current'] == before
     assert rooted.bao.call('LIST', f'{rooted.mount}/issuers')['data']['keys'] == issuers
+
+
+JUNK = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'
+
+
+@pytest.mark.parametrize(
+    'damage',
+    [
+        {'chain': [JUNK]},
+        {'chain': []},
+        {'chain': 'text'},
+        {'issuer': ['x']},
+        {'not_after': 'soon'},
+        {'not_before': 1e300},
+        {'key': None},
+        {'csr': 'junk'},
+        {'csr': ROOT.certificate.pem},
+        {'csr': 7},
+    ],
+)
+def test_a_damaged_ca_of_the_memory_is_found_again(bed: Bed, damage: dict[str, object]):
+    parent, csr = settled(bed)
+    relation = bed.ask(CSR)
+    before, keys = bed.entry(relation), bed.bao.call('LIST', f'{bed.mount}/keys')['data']['keys']
+    bed.replace_state(current={**bed.authority['current'], **damage})
+
+    changed(bed, parent)
+    bed.run()
+
+    assert bed.entry(relation) == before
+    assert asked(bed, parent) == [csr]
+    assert bed.bao.call('LIST', f'{bed.mount}/keys')['data']['keys'] == keys
+    served = bed.ask(pki.request('b.example.test'), app='b')
+    assert chain(bed.entry(served))[1] == chain(before)[1]
+
+
+def test_two_applications_on_one_mount_keep_a_ca_each(bed: Bed):
+    first, mount = bed, bed.mount
+    config: Config = {**first.state.config, 'role': 'charm-b'}
+    second = Bed(bed.bao, mount, bed.context, dataclasses.replace(first.state, config=config))
+    for each in (first, second):
+        each.configure(ca_type='root')
+        each.authorize()
+    relation, other = first.ask(CSR), second.ask(CSR)
+    before = first.entry(relation), second.entry(other)
+    assert before[0].ca != before[1].ca
+    issuers = bed.bao.call('LIST', f'{mount}/issuers')['data']['keys']
+
+    for _ in range(2):
+        for each in (first, second):
+            each.replace_state(checked_at=0)
+            each.run()
+    for each in (first, second):
+        [peers] = each.state.get_relations('peers')
+        remembered = {k: v for k, v in peers.local_app_data.items() if k != STATE}
+        each.write(peers.id, local_app_data=remembered)
+        each.run()
+
+    assert (first.entry(relation), second.entry(other)) == before
+    assert bed.bao.call('LIST', f'{mount}/issuers')['data']['keys'] == issuers
+    second.configure(ca_common_name='B')
+    assert second.entry(other).ca != before[1].ca
+    first.replace_state(checked_at=0)
+    first.run()
+    assert first.entry(relation) == before[0]
 
 
 def test_the_token_of_another_login_is_renewed_by_its_own_life(bed: Bed):

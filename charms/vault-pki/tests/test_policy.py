@@ -122,6 +122,23 @@ def test_nothing_of_the_policy_can_be_left_out(bed: Bed, managed: bool, path: st
     assert any(told in complaint for complaint in life.complaints), life.complaints
 
 
+def test_without_the_right_to_tune_all_else_is_done(rooted: Bed):
+    """Where somebody has shortened what may live in the mount."""
+    rooted.bao.call('POST', f'sys/mounts/{rooted.mount}/tune', {'max_lease_ttl': '8760h'})
+    text = Policy(rooted.mount, 'charm', True).text
+    kept = '\n'.join(line for line in text.splitlines() if '/tune"' not in line)
+    rooted.bao.call('POST', f'sys/policies/acl/{rooted.policy}', {'policy': kept})
+
+    rooted.configure(allowed_domains='x.test')
+    relation = rooted.ask(pki.request('www.x.test'))
+
+    assert rooted.entry(relation)
+    written = rooted.bao.call('GET', f'{rooted.mount}/roles/charm-ecdsa')['data']
+    assert written['allowed_domains'] == ['x.test']
+    assert rooted.status[0] == 'blocked'
+    assert f'denied sys/mounts/{rooted.mount}/tune: add path' in rooted.status[1]
+
+
 @pytest.mark.parametrize('managed', [True, False])
 def test_with_all_of_it_everything_works(bed: Bed, managed: bool):
     life = Life(bed)

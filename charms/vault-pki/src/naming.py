@@ -1,0 +1,61 @@
+"""What a mount holds of this application: keys and issuers bear the name of its role.
+
+Several applications may share a mount, each with a role of its own. None takes the CA of another.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from options import KEY_ALGORITHMS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from options import Options
+    from pki import Issuer, Mount
+    from tls_provider import x509
+
+_NAME = re.compile(rf'(.+)-(?:(?:{"|".join(KEY_ALGORITHMS)})-\d+|[0-9a-f]{{16}})', re.ASCII)
+
+
+def key(options: Options, number: int) -> str:
+    """The name of a key, and of a root."""
+    return f'{options.role}-{options.ca.key_algorithm}-{number}'
+
+
+def issuer(options: Options, certificate: x509.Certificate) -> str:
+    """The name of an intermediate CA."""
+    return f'{options.role}-{certificate.fingerprint[:16]}'
+
+
+def number(options: Options, name: str) -> int:
+    """The number in a name of a key; 0: it is another key's."""
+    end = name.removeprefix(key(options, 0).removesuffix('0'))
+    return int(end) if end != name and end.isascii() and end.isdigit() else 0
+
+
+def role_of(name: str) -> str:
+    """The role of the application that gave a name; empty: somebody else gave it."""
+    match = _NAME.fullmatch(name)
+    return match[1] if match else ''
+
+
+def is_of_another(options: Options, name: str) -> bool:
+    """Whether a name is of another application."""
+    return role_of(name) not in {'', options.role}
+
+
+def own(options: Options, mount: Mount, is_usable: Callable[[Issuer], bool]) -> Issuer | None:
+    """The CA that may be this application's; raises `errors.Failure`.
+
+    It is the mount's default, unless another application has made that; then it is the newest
+    one that is usable, of those with a name of this application's.
+    """
+    default = mount.issuer()
+    if default is None or not is_of_another(options, default.name):
+        return default
+    names = [name for name in mount.issuers().values() if role_of(name) == options.role]
+    found = [one for name in names if (one := mount.issuer(name)) and is_usable(one)]
+    return max(found, key=lambda one: one.chain[0].not_before, default=None)
