@@ -46,7 +46,7 @@ class NameServer:
 def name_server(
     folder: pathlib.Path, zones: Mapping[str, str] | None = None, updates: str = 'zonesub TXT'
 ) -> Generator[NameServer]:
-    """Run BIND in an empty folder.
+    """Run BIND in an empty folder; of other names it knows that they are not there.
 
     Args:
         folder: Where its files are.
@@ -65,6 +65,7 @@ def name_server(
     secret = key.partition('secret "')[2].partition('"')[0]
     zones = zones or {'example.test': ''}
     blocks = [key, _OPTIONS.format(folder=folder, port=port)]
+    (folder / 'root.db').write_text(_ZONE, encoding='utf-8')
     for name, lines in zones.items():
         (folder / f'{name}.db').write_text(_ZONE + lines, encoding='utf-8')
         blocks.append(_CLAUSE.format(name=name, folder=folder, key=KEY_NAME, updates=updates))
@@ -76,7 +77,8 @@ def name_server(
     def is_ready() -> bool:
         return ' running\n' in log.read_text(encoding='utf-8', errors='replace')
 
-    with process.running(['named', '-g', '-c', str(configuration)], folder, is_ready):
+    # Whatever it is asked, it asks nobody that is not on loopback.
+    with process.running(['named', '-4', '-g', '-c', str(configuration)], folder, is_ready):
         yield NameServer(f'127.0.0.1:{port}', secret)
 
 
@@ -86,9 +88,11 @@ options {{
   listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
   recursion yes; allow-recursion {{ 127.0.0.0/8; }}; allow-query {{ 127.0.0.0/8; }};
   allow-transfer {{ none; }}; forwarders {{ }}; dnssec-validation no; notify no;
+  query-source address 127.0.0.1;
   empty-zones-enable no;
 }};
 controls {{ }};
+zone "." {{ type primary; file "{folder}/root.db"; }};
 """
 _CLAUSE = """
 zone "{name}" {{

@@ -33,10 +33,12 @@ def waits(request: Keep) -> bool:
 
 
 def wants_certificate(request: Keep, now: datetime.datetime) -> bool:
-    """Whether somebody should sign a request: it has no certificate, or one that ends soon."""
+    """Whether somebody should sign a request: it has no certificate in force, or for long."""
     record = request.answer.record
     if not request.answer.serves:
         return request.answer.refusal is None
+    if record.not_before > now.timestamp():
+        return True
     life = record.not_after - record.not_before + 1  # both seconds count (RFC 5280, 4.1.2.5)
     left = record.not_after - now.timestamp()
     return left <= life * SHARE_LEFT or (life >= LONG_LIFE and left <= NOTICE)

@@ -34,6 +34,8 @@ EMAIL = 'operator@example.test'
 @dataclasses.dataclass(frozen=True)
 class Servers:
     acme: acme.AcmeServer
+    resolver: str
+    """A name server that knows no name, and asks nobody."""
     variables: Mapping[str, str]
     account: Account
     """Registered: what was proved once for it is proved for every test."""
@@ -44,22 +46,15 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Generator[Servers]:
     environ = {'PEBBLE_VA_ALWAYS_VALID': '1', 'PEBBLE_AUTHZREUSE': '100'}
     with (
         dns.accepting_provider() as variables,
-        acme.acme_server(tmp_path_factory.mktemp('acme'), '127.0.0.1:9', environ=environ) as one,
+        dns.name_server(tmp_path_factory.mktemp('dns')) as names,
+        acme.acme_server(tmp_path_factory.mktemp('acme'), names.address, environ=environ) as one,
     ):
-        yield Servers(one, variables, _register(one, variables, tmp_path_factory.mktemp('first')))
+        options = _options(one, names.address, variables)
+        account = _register(one, options, tmp_path_factory.mktemp('first'))
+        yield Servers(one, names.address, variables, account)
 
 
-def _register(
-    server: acme.AcmeServer, variables: Mapping[str, str], folder: pathlib.Path
-) -> Account:
-    options = Options(
-        EMAIL,
-        server.directory,
-        'httpreq',
-        variables,
-        acme_roots=(server.certificate,),
-        propagation_wait=1,
-    )
+def _register(server: acme.AcmeServer, options: Options, folder: pathlib.Path) -> Account:
     roots = Roots([server.root()], list, list)
     issuer = Lego(Runs(options, lambda: BINARY, None), Journal(folder), roots, History())
     csr = x509.parse_request(pki.request('first.example', key='ecdsa-p256'))
@@ -67,6 +62,19 @@ def _register(
     assert issuer.account is not None
     assert issuer.account.registration
     return issuer.account
+
+
+def _options(server: acme.AcmeServer, resolver: str, variables: Mapping[str, str]) -> Options:
+    """Of the charm towards these servers."""
+    return Options(
+        EMAIL,
+        server.directory,
+        'httpreq',
+        variables,
+        acme_roots=(server.certificate,),
+        nameservers=(resolver,),
+        propagation_wait=1,
+    )
 
 
 BINARY = pathlib.Path('/usr/bin/lego')
@@ -91,6 +99,7 @@ class TestConformance(Conformance):
     charm = LegoCharm
     world_type = LegoWorld
     clocks: ClassVar = ('tls_provider.provider._now', 'charm.now')
+    many: ClassVar = 20
     servers: ClassVar[Servers]
     unsupported: ClassVar = {
         Feature.CN_ONLY: 102,
@@ -129,6 +138,7 @@ class TestConformance(Conformance):
             'acme-ca-certificates': server.certificate,
             'ca-root-certificates': server.root(),
             'dns-propagation-wait': 1,
+            'dns-nameservers': self.servers.resolver,
         }
         return testing.State(
             leader=True,

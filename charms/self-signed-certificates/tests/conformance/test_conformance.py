@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from charm import SelfSignedCertificatesCharm
 from tls_provider.testing.features import Feature
-from tls_provider.testing.kit import Allowed, Conformance
+from tls_provider.testing.kit import Allowed, Conformance, Rotation
 
 
-class TestConformance(Conformance):
+class TestConformance(Rotation, Conformance):
     charm = SelfSignedCertificatesCharm
     clocks: ClassVar = ('tls_provider.provider._now', 'charm._now')
     unsupported: ClassVar = {Feature.OTHER_NAME_SANS: 102}

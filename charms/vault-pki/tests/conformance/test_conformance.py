@@ -12,7 +12,7 @@ from ops import testing
 from backends import openbao
 from charm import VaultPKICharm
 from tls_provider.testing.features import Feature
-from tls_provider.testing.kit import Conformance
+from tls_provider.testing.kit import Conformance, Rotation
 from tls_provider.testing.world import Config, World
 
 _NUMBERS = itertools.count(1)
@@ -24,7 +24,7 @@ def bao(tmp_path_factory: pytest.TempPathFactory) -> Generator[openbao.OpenBao]:
         yield server
 
 
-class TestConformance(Conformance):
+class TestConformance(Rotation, Conformance):
     charm = VaultPKICharm
     server: ClassVar[openbao.OpenBao]
     unsupported: ClassVar = {

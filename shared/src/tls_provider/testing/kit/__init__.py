@@ -16,12 +16,23 @@ from tls_provider.testing.kit.faults import Faults
 from tls_provider.testing.kit.hostile import HostileInput
 from tls_provider.testing.kit.isolation import Isolation
 from tls_provider.testing.kit.issue import IssueMatrix
+from tls_provider.testing.kit.life import LifeCycle, Rotation
 from tls_provider.testing.kit.order import IdempotenceAndOrder
 from tls_provider.testing.kit.refusal import Refusals
+from tls_provider.testing.kit.scale import Scale
 
 
-class Conformance(IssueMatrix, Refusals, HostileInput, Isolation, IdempotenceAndOrder, Faults):
-    """All groups of cases."""
+class Conformance(
+    IssueMatrix,
+    Refusals,
+    HostileInput,
+    Isolation,
+    LifeCycle,
+    IdempotenceAndOrder,
+    Faults,
+    Scale,
+):
+    """All groups of cases that every provider has."""
 
 
-__all__ = ['Allowed', 'Conformance']
+__all__ = ['Allowed', 'Conformance', 'Rotation']
