@@ -134,13 +134,34 @@ def test_chains_are_as_long_as_openssl_lets_them_be(
     authority = ROOT
     for number, length in enumerate(lengths):
         authority = authority.intermediate(f'number {number}', path_length=length)
-    csr = pki.request('a.example', common_name='last')
+    key = 'ecdsa-p256/last'
+    csr = pki.request('a.example', common_name='last', key=key)
     leaf = authority.sign(x509.parse_request(csr), start=START, is_ca=is_ca)
 
     problem = mismatch(leaf, csr, authority)
 
+    if is_ca:  # it is of use if certificates below it are
+        authority = pki.Authority(pki.private_key(key), leaf, authority)
+        leaf = authority.sign(x509.parse_request(pki.request('b.example')), start=START)
     assert (problem is None) == openssl(tmp_path, leaf, authority)
     assert problem is None or ' (path length), and there are ' in problem
+
+
+@pytest.mark.parametrize('place', ['leaf', 'authority'])
+@pytest.mark.parametrize('critical', [True, False])
+def test_critical_extensions_that_nobody_knows_are_refused(
+    place: str, critical: bool, tmp_path: pathlib.Path
+):
+    unknown = c509.UnrecognizedExtension(c509.ObjectIdentifier('1.2.3.4'), b'\x05\x00')
+    own, upper = ([(unknown, critical)], []) if place == 'leaf' else ([], [(unknown, critical)])
+    authority = ROOT.intermediate('extended', extensions=upper)
+    csr = pki.request('a.example')
+    leaf = authority.sign(x509.parse_request(csr), start=START, extensions=own)
+
+    problem = mismatch(leaf, csr, authority)
+
+    assert (problem is None) == openssl(tmp_path, leaf, authority) == (not critical)
+    assert problem is None or 'has a critical extension that nobody knows (1.2.3.4)' in problem
 
 
 def test_an_authority_that_renews_its_own_key_does_not_count(tmp_path: pathlib.Path):

@@ -44,8 +44,8 @@ def unusable(path: Sequence[Certificate], hosts: Sequence[str]) -> str | None:
         return wrong or _unreachable(path, loaded, hosts)
 
 
-def _unknown(authority: x509.Certificate) -> str:
-    for one in authority.extensions:
+def _unknown(certificate: x509.Certificate) -> str:
+    for one in certificate.extensions:
         if one.critical and isinstance(one.value, x509.UnrecognizedExtension):
             return f'has a critical extension that nobody knows ({one.oid.dotted_string})'
     return ''
@@ -79,6 +79,8 @@ def _unreachable(
 def violation(path: Sequence[Certificate]) -> str | None:
     """What in a path from a certificate to its root a CA of the path does not allow, or None.
 
+    A CA certificate is there for certificates below it: it counts for the length of the path.
+
     Args:
         path: Each is signed by the next.
 
@@ -89,7 +91,12 @@ def violation(path: Sequence[Certificate]) -> str | None:
 
 
 def _violation(path: Sequence[Certificate], loaded: list[x509.Certificate]) -> str | None:
-    return _too_long(path[1:], loaded[1:]) or _forbidden(path, loaded, is_leaf_first=True)
+    for one, certificate in zip(path, loaded, strict=True):
+        if wrong := _unknown(certificate):
+            return f'"{printable(one.subject, 80)}" {wrong}'
+    first = 0 if path[0].is_ca else 1
+    wrong = _too_long(path[first:], loaded[first:])
+    return wrong or _forbidden(path, loaded, is_leaf_first=True)
 
 
 def _too_long(path: Sequence[Certificate], loaded: list[x509.Certificate]) -> str | None:
