@@ -24,7 +24,7 @@ import options
 from above import Answer
 from backends import openbao
 from credentials import Login
-from lineage import Lineage
+from lineage import Lineage, Published
 from tls_provider import x509
 from tls_provider.issuer import Issued, Request
 from tls_provider.testing import pki
@@ -118,7 +118,8 @@ def measure(
 def upkeep(wanted: options.Options, login: Login) -> Upkeep:
     """Finds the root in the mount, or makes it."""
     mount = desk.mount(wanted, login)
-    return Upkeep(Lineage(wanted, mount, authority.State(), now(), lambda: 0, NoParent()))
+    published = Published(lambda: 0, tuple)
+    return Upkeep(Lineage(wanted, mount, authority.State(), now(), published, NoParent()))
 
 
 class NoParent:
@@ -134,6 +135,11 @@ class NoParent:
 
     def sync(self) -> None:
         """Nothing is there."""
+
+    def answer(self, csr: str) -> Answer:
+        """Nothing comes back."""
+        del csr
+        return Answer()
 
     def ask(self, csr: str) -> Answer:
         """Nothing comes back."""

@@ -17,6 +17,8 @@ class Requests:
     """The one that is worked on; empty: none."""
     kept: tuple[str, ...] = ()
     """Those that stay if they are there."""
+    keeps_all: bool = False
+    """Not all that counts is known: whatever is there stays."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +34,11 @@ class Answer:
     """What came with it."""
     revoked: bool = False
 
+    def other_than(self, fingerprint: str) -> x509.Certificate | None:
+        """The certificate, if it serves and is not this one."""
+        one = None if self.revoked else self.certificate
+        return one if one and one.fingerprint != fingerprint else None
+
 
 class Above(Protocol):
     """The parent, as far as the CA is concerned with it."""
@@ -46,6 +53,10 @@ class Above(Protocol):
 
     def ask(self, csr: str) -> Answer:
         """Hand over a request, unless that was done, and give what came back."""
+        ...
+
+    def answer(self, csr: str) -> Answer:
+        """What came back for a request."""
         ...
 
     def sync(self) -> None:

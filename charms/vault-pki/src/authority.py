@@ -36,8 +36,6 @@ class Issuing:
     """Its id in Vault; empty on a mount of somebody else's."""
     key: str
     """The id of its key in Vault."""
-    name: str
-    """Its name in Vault, which has to be repeated at every change."""
     chain: tuple[str, ...]
     """PEM texts: the CA certificate first, the root last."""
     not_before: int
@@ -122,25 +120,22 @@ class State:
     lists_due: bool = False
     """Something was revoked that no revocation list holds yet."""
 
-    @property
-    def with_parent(self) -> Requests | None:
-        """What the parent is to have; None: not known, so what is there stays.
+    def with_parent(self, now: int) -> Requests:
+        """What the parent is to have.
 
         Requests of CAs whose certificates count still stay with it, for it takes a request that
         is gone for one that has ended.
         """
-        latest = self.asked or self.current
-        if latest is None or (not self.asked and self._has_unknown_request):
-            return None
-        every = [one.csr for one in (self.current, *self.retired) if one]
+        latest, current = self.asked or self.current, self.current
+        if latest is None:
+            return Requests(keeps_all=True)
+        if current and current.issuer and len(current.chain) > 1 and not current.csr:
+            return Requests(latest.csr, keeps_all=True)
+        every = [one.csr for one in self.retired]
+        if current and current.not_after > now:
+            every.append(current.csr)
         kept = dict.fromkeys(csr for csr in every if csr not in {'', latest.csr})
         return Requests(latest.csr, tuple(kept))
-
-    @property
-    def _has_unknown_request(self) -> bool:
-        """Whether a parent may have a request for the CA in force that is not known here."""
-        one = self.current
-        return one is not None and bool(one.issuer) and len(one.chain) > 1 and not one.csr
 
     def at(self, place: str, now: int) -> State:
         """The state at a place; of another one only what is trusted still counts."""
@@ -161,10 +156,18 @@ class State:
         others = tuple(one for one in self.retired if not name or one.issuer != name)
         return dataclasses.replace(self, retired=others)
 
-    def left_with(self, issuer: str) -> Left | None:
-        """The place where an issuer was in force: the server has another address now."""
-        found = (one for one in self.left if one.current and one.current.issuer == issuer)
-        return next(found, None) if issuer else None
+    def back_at(self, left: Left) -> State:
+        """The state with what is in force at another place: it is this one by another name."""
+        others = tuple(one for one in self.left if one != left)
+        back = dataclasses.replace(self, current=left.current, asked=left.asked, left=others)
+        return back.without_retired(left.current)
+
+    def trusting(self, root: str, until: int, csr: str = '') -> State:
+        """The state in which a root is trusted, unless it is already."""
+        if root.strip() in {one.strip() for one in self.trust_anchors(0)} and not csr:
+            return self
+        one = Retired('', '', root, until, csr)
+        return dataclasses.replace(self, retired=(*self.retired, one))
 
     def retire(self, now: int, last: int) -> State:
         """The state without a CA in force.
@@ -208,7 +211,6 @@ def issuing(
     *,
     issuer: str = '',
     key: str = '',
-    name: str = '',
     csr: str = '',
 ) -> Issuing:
     """The value for a chain, the CA certificate first."""
@@ -216,7 +218,6 @@ def issuing(
     return Issuing(
         issuer=issuer,
         key=key,
-        name=name,
         chain=tuple(one.pem for one in chain),
         not_before=int(chain[0].not_before.timestamp()),
         not_after=int(min(one.not_after for one in chain).timestamp()),

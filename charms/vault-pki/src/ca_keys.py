@@ -8,6 +8,8 @@ import naming
 from authority import Asked
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from authority import State
     from options import Options
     from pki import Mount
@@ -24,29 +26,28 @@ def request(options: Options, mount: Mount, state: State, spoilt: str = '') -> A
 
     """
     keys, wanted = mount.keys(), options.ca
-    number = _highest(options, keys)
+    issuers = mount.issuers()
+    number = _highest(options, [*keys, *issuers.values()])
     orphan = keys.get(naming.key(options, number))
-    if orphan and orphan != spoilt and not state.knows_key(orphan) and not _has_use(mount, orphan):
-        return Asked(mount.request(orphan, wanted), orphan, wanted.fingerprint)
+    if orphan and orphan != spoilt and not state.knows_key(orphan):
+        own = [one for one, name in issuers.items() if naming.role_of(name) in {'', options.role}]
+        if all((found := mount.issuer(one)) is None or found.key != orphan for one in own):
+            return Asked(mount.request(orphan, wanted), orphan, wanted.fingerprint)
     key, csr = mount.generate(naming.key(options, number + 1), wanted)
     return Asked(csr, key, wanted.fingerprint)
 
 
 def last(options: Options, mount: Mount) -> str:
     """The name that was given last; empty: none. Raises `errors.Failure`."""
-    number = _highest(options, mount.keys())
+    number = _highest(options, [*mount.keys(), *mount.issuers().values()])
     return naming.key(options, number) if number else ''
 
 
 def following(options: Options, mount: Mount) -> str:
     """A name that is free; raises `errors.Failure`."""
-    return naming.key(options, _highest(options, mount.keys()) + 1)
+    names = [*mount.keys(), *mount.issuers().values()]
+    return naming.key(options, _highest(options, names) + 1)
 
 
-def _has_use(mount: Mount, key: str) -> bool:
-    """Whether any issuer in the mount, retired ones included, is of a key."""
-    return any((one := mount.issuer(id_)) and one.key == key for id_ in mount.issuers())
-
-
-def _highest(options: Options, names: dict[str, str]) -> int:
+def _highest(options: Options, names: Iterable[str]) -> int:
     return max((naming.number(options, name) for name in names), default=0)

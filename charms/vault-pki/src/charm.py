@@ -14,7 +14,7 @@ import memory
 import options
 import role
 from errors import Failure
-from lineage import Lineage
+from lineage import Lineage, Published
 from parent import Parent
 from tls_provider import databag, policy, provider
 from tls_provider.actions import NOT_LEADER, Actions
@@ -46,7 +46,7 @@ class VaultPKICharm(ops.CharmBase):
         framework.observe(self.on.collect_unit_status, self._on_end_of_dispatch)
         self._secret = AppSecret(self, CREDENTIALS)
         parent = self.on[PARENT]
-        self._parent = Parent(self, PARENT, lambda: self._state().with_parent)
+        self._parent = Parent(self, PARENT, lambda: self._state().with_parent(int(time.time())))
         self._provider = Provider(
             self,
             issuer=self._issuer,
@@ -77,8 +77,8 @@ class VaultPKICharm(ops.CharmBase):
         state, mount = self._state(), desk.mount(wanted, wanted.login)
         mount.connection.deadline = time.monotonic() + provider.BUDGET.total_seconds()
         self._close()
-        last_expiry = self._provider.last_expiry
-        self._upkeep = Upkeep(Lineage(wanted, mount, state, _now(), last_expiry, self._parent))
+        published = Published(self._provider.last_expiry, self._provider.published_roots)
+        self._upkeep = Upkeep(Lineage(wanted, mount, state, _now(), published, self._parent))
         return self._upkeep
 
     def _close(self) -> None:

@@ -14,18 +14,30 @@ from typing import TYPE_CHECKING
 import authority
 import ca_keys
 import naming
+from above import Answer
 from authority import Asked, Issuing, State
 from errors import Failure, Kind
+from pki import Issuer
 from tls_provider import x509
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from above import Above
     from options import Options
-    from pki import Issuer, Mount
+    from pki import Mount
 
 logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """What requirers have, as far as trust goes."""
+
+    last_expiry: Callable[[], int]
+    """Gives the end of the last certificate."""
+    roots: Callable[[], Sequence[str]]
+    """Gives the roots of all, as PEM."""
 
 
 @dataclasses.dataclass
@@ -37,8 +49,7 @@ class Lineage:
     state: State
     """Changes; to be stored afterwards."""
     now: datetime.datetime
-    last_expiry: Callable[[], int]
-    """Gives the end of the last published certificate."""
+    published: Published
     parent: Above
     remark: str = ''
     """What the operator should know though there is a CA."""
@@ -65,16 +76,7 @@ class Lineage:
         """Get another CA certificate, or come as far as possible today."""
         if self.options.ca.is_root:
             self.state = dataclasses.replace(self.state, asked=None)
-            made = self._make_root()
-            self._install(
-                authority.issuing(
-                    made.chain,
-                    self.options.ca.fingerprint,
-                    issuer=made.id,
-                    key=made.key,
-                    name=made.name,
-                )
-            )
+            self.install(self._make_root(), self.options.ca.fingerprint)
             return
         asked = self.request(spoilt)
         answer = self.parent.ask(asked.csr)
@@ -88,7 +90,10 @@ class Lineage:
         current = self.state.current
         if current is None:
             raise Failure(Kind.WRONG if answer.blocked else Kind.DOWN, answer.message)
-        if current.csr and (before := self.parent.ask(current.csr)).revoked:
+        before = self.parent.answer(current.csr) if current.csr else Answer()
+        if renewed := before.other_than(current.fingerprint):
+            self.take(renewed, before.chain)
+        elif before.revoked:
             self.remark = f'{before.message}; {answer.message}'
         elif self.is_aged() or current.made_with != self.options.ca.fingerprint:
             self.remark = f'CA ends {day(current.not_after)}: {answer.message}'
@@ -97,11 +102,11 @@ class Lineage:
         """A new root, or the one that a hook has made which was lost."""
         name = ca_keys.last(self.options, self.mount)
         found = self.mount.issuer(name) if name else None
-        if found is not None and self._fits(found) and not self.state.knows(found.id):
+        if found is not None and self.fits(found) and not self.state.knows(found.id):
             return found
         name = ca_keys.following(self.options, self.mount)
         made = self.mount.generate_root(name, self.options.ca)
-        if not self._fits(made) or self.state.knows(made.id):
+        if not self.fits(made) or self.state.knows(made.id):
             message = f'mount {self.options.mount} has another CA with the name {name}: rename it'
             raise Failure(Kind.WRONG, message)
         return made
@@ -118,15 +123,17 @@ class Lineage:
         if current is None or self.options.ca.is_root or not self.parent.is_there():
             return
         if not current.csr:
-            held = self._request_of(x509.parse_certificate(current.chain[0]))
+            held = self.request_of(x509.parse_certificate(current.chain[0]))
             csr = held or self.mount.request(current.key, self.options.ca)
             current = dataclasses.replace(current, csr=csr)
             self.state = dataclasses.replace(self.state, current=current)
         answer = self.parent.ask(current.csr)
         if answer.revoked:
             self.renew(current.key)
-        elif answer.certificate and answer.certificate.fingerprint != current.fingerprint:
-            self.take(answer.certificate, answer.chain)
+        elif renewed := answer.other_than(current.fingerprint):
+            self.take(renewed, answer.chain)
+        elif answer.blocked:
+            self.remark = answer.message
 
     def request(self, spoilt: str = '') -> Asked:
         """The request that waits for an answer; made if there is none.
@@ -159,105 +166,65 @@ class Lineage:
         if wrong := self.problem(chain):
             raise Failure(Kind.WRONG, f'the CA certificate cannot be used: {wrong}')
         issuer = self.mount.take(chain, wanted.key)
-        name = naming.issuer(self.options, chain[0])
-        self._install(
-            authority.issuing(
-                chain, wanted.made_with, issuer=issuer, key=wanted.key, name=name, csr=wanted.csr
-            )
-        )
+        self.install(Issuer(issuer, '', wanted.key, chain), wanted.made_with, wanted.csr)
         self.state = dataclasses.replace(self.state, asked=left)
 
-    def _install(self, new: Issuing) -> None:
+    def install(self, new: Issuer, made_with: str, csr: str = '') -> None:
         """Let the new CA sign beside the old one, then the old one no more."""
-        self.mount.set_issuer(new.issuer, new.name, signs=True)
-        default = self.mount.issuer()
-        if default is None or not naming.is_of_another(self.options, default.name):
-            self.mount.set_default(new.issuer)
-        old = self.state.current
-        if old and old.issuer != new.issuer:
-            try:
-                self.mount.set_issuer(old.issuer, old.name, signs=False)
-            except Failure as failure:
-                if failure.kind is not Kind.NO_ISSUER:  # somebody has deleted it
-                    raise
-            self.state = self.state.retire(self.second, self.last_expiry())
-        self.state = dataclasses.replace(self.state, current=new).without_retired(new)
+        self.name(new, signs=True)
+        default, old = self.mount.issuer(), self.state.current
+        if (
+            default is None
+            or self.state.knows(default.id)
+            or not naming.is_of_another(self.options, default.name)
+        ):
+            self.mount.set_default(new.id)
+        if old and old.issuer != new.id:
+            if before := self.mount.issuer(old.issuer):  # else somebody has deleted it
+                self.name(before, signs=False)
+            self.state = self.state.retire(self.second, self.published.last_expiry())
+        current = authority.issuing(new.chain, made_with, issuer=new.id, key=new.key, csr=csr)
+        self.state = dataclasses.replace(self.state, current=current).without_retired(current)
         self.remark = ''
-        logger.info('the CA %s is in force until %s', new.fingerprint[:16], day(new.not_after))
+        name = current.fingerprint[:16]
+        logger.info('the CA %s is in force until %s', name, day(current.not_after))
 
-    def find(self) -> None:
-        """See whether the CA is still there; take the one of the mount where none is known."""
-        current = self.state.current
-        if current is not None:
-            found = self.mount.issuer(current.issuer)
-            if found and found.signs and found.key:
-                if not found.truncates:
-                    self.mount.set_issuer(found.id, found.name, signs=True)
-                return
-            logger.warning('the CA %s is gone from Vault', current.fingerprint[:16])
-            self.lose()
-        found = naming.own(self.options, self.mount, self._is_usable)
-        if found is not None:
-            self._adopt(found)
+    def name(self, issuer: Issuer, *, signs: bool) -> None:
+        """Let an issuer sign or not; its name, which Vault wants again, is this application's."""
+        is_own = issuer.name and not naming.is_of_another(self.options, issuer.name)
+        name = issuer.name if is_own else naming.issuer(self.options, issuer.chain[0])
+        self.mount.set_issuer(issuer.id, name, signs=signs)
 
-    def _adopt(self, found: Issuer) -> None:
-        """Take the mount's CA where it was this charm's, or is what the options say."""
-        left = self.state.left_with(found.id)
-        if left and left.current and found.signs and found.key == left.current.key:
-            others = tuple(one for one in self.state.left if one != left)
-            self.state = dataclasses.replace(
-                self.state, current=left.current, asked=left.asked, left=others
-            ).without_retired(left.current)
-            return
-        ca, is_root = self.options.ca, len(found.chain) == 1
-        csr = '' if is_root else self._request_of(found.chain[0])
-        fits = self._fits(found)
-        if fits or (csr and not ca.is_root and self._is_usable(found)):
-            made_with = ca.fingerprint if fits else ''
-            self._install(
-                authority.issuing(
-                    found.chain,
-                    made_with,
-                    issuer=found.id,
-                    key=found.key,
-                    name=found.name,
-                    csr=csr,
-                )
-            )
-
-    def _request_of(self, certificate: x509.Certificate) -> str:
+    def request_of(self, certificate: x509.Certificate) -> str:
         """The request that a certificate answers, if the parent has it still."""
         held = self.parent.held()
         key = certificate.public_key
         return next((csr for csr in held if _asks_for(csr)[0] == key), '')
 
-    def _fits(self, found: Issuer) -> bool:
+    def fits(self, found: Issuer) -> bool:
         """Whether an issuer is what the options ask for."""
         ca = self.options.ca
         is_kind = (len(found.chain) == 1) == ca.is_root
-        return is_kind and self._is_usable(found) and ca.is_that_of(found.chain[0])
+        return is_kind and self.is_usable(found) and ca.is_that_of(found.chain[0])
 
-    def _is_usable(self, found: Issuer) -> bool:
+    def is_usable(self, found: Issuer) -> bool:
+        """Whether an issuer can sign what is to be certified."""
         return found.signs and bool(found.key) and not self.problem(found.chain)
 
     def problem(self, chain: tuple[x509.Certificate, ...]) -> str:
         """Why a chain, CA certificate first, cannot be that of an issuing CA; empty: it can."""
         return authority.problem(chain, self.now, self.options.allowed_domains)
 
-    def follow_keeper(self) -> None:
-        """Take over what the keeper of the mount has put in force."""
-        chain = self.mount.public_chain()
-        if wrong := self.problem(chain):
-            raise Failure(Kind.WRONG, f'mount {self.options.mount}: {wrong}')
-        new = authority.issuing(chain, '')
+    def replace(self, new: Issuing) -> None:
+        """Take over another CA, which somebody else has put in force."""
         if self.state.current and self.state.current.chain != new.chain:
-            self.state = self.state.retire(self.second, self.last_expiry())
+            self.state = self.state.retire(self.second, self.published.last_expiry())
         self.state = dataclasses.replace(self.state, current=new)
 
     def lose(self) -> None:
         """It cannot be had back: certificates of it serve on, and another CA is made."""
         self.state = dataclasses.replace(
-            self.state.retire(self.second, self.last_expiry()), asked=None
+            self.state.retire(self.second, self.published.last_expiry()), asked=None
         )
 
 

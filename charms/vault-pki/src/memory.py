@@ -1,8 +1,8 @@
 """What is known of the CA as text, for the peer databag.
 
-Nothing in it is secret, and it may be lost or damaged: what cannot be read is as if it were lost,
-and the rest of it counts. Every hook reads it, so what `dumps` wrote is known by a digest, and
-only in another text each certificate and request is parsed.
+Nothing in it is secret, and it may be lost or damaged. A digest tells what `dumps` wrote: of any
+other text only the roots that are trusted still are taken over, one by one. The CA and its
+requests are found again in Vault and with the parent.
 """
 
 from __future__ import annotations
@@ -20,95 +20,88 @@ if TYPE_CHECKING:
 
     Values = Mapping[str, object]
 
-_DIGEST = 'digest'
+DIGEST = 'digest'
+_END = 253402300800
+"""The year 10000, which no time reaches."""
 
 
 def dumps(state: State) -> str:
     """As text; `loads` reads it."""
-    if not state.place:
-        return ''
-    values = dataclasses.asdict(state)
-    return json.dumps({**values, _DIGEST: _digest(values)}, sort_keys=True)
+    return sealed(dataclasses.asdict(state)) if state.place else ''
+
+
+def sealed(values: Values) -> str:
+    """Values as text, with their digest."""
+    return json.dumps({**values, DIGEST: _digest(values)}, sort_keys=True)
 
 
 def loads(text: str) -> State:
-    """The state of a text; of what `dumps` did not write, the parts that can be read."""
+    """The state of a text; of what `dumps` did not write, what counts without the rest of it."""
     try:
         found: object = json.loads(text or '{}')
+        values = dict(_object(found))
+        is_sound = values.pop(DIGEST, '') == _digest(values)
     except (ValueError, RecursionError):
-        found = {}
-    values = dict(_object(found))
-    reader = _Reader(is_sound=values.pop(_DIGEST, '') == _digest(values))
-    retired = (reader.retired(_object(one)) for one in _items(values.get('retired')))
-    left = (reader.left(_object(one)) for one in _items(values.get('left')))
+        return State()
+    retired = [_retired(_object(one)) for one in _items(values.get('retired'))]
+    if not is_sound:
+        roots = tuple(one for one in retired if _is_certificate(one.root))
+        return State(_text(values, 'place'), retired=roots, lists_due=True)
     return State(
         place=_text(values, 'place'),
-        current=reader.current(values),
-        asked=reader.asked(values),
-        retired=tuple(one for one in retired if one),
-        left=tuple(left),
+        current=_issuing(_object(values.get('current'))),
+        asked=_asked(_object(values.get('asked'))),
+        retired=tuple(retired),
+        left=tuple(_left(_object(one)) for one in _items(values.get('left'))),
         applied=_text(values, 'applied'),
-        checked_at=_number(values, 'checked_at') or 0,
-        renew_token_at=_number(values, 'renew_token_at') or 0,
+        checked_at=_number(values, 'checked_at'),
+        renew_token_at=_number(values, 'renew_token_at'),
         renewed=_text(values, 'renewed'),
         lists_due=values.get('lists_due') is True,
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Reader:
-    """Gives the parts, None where one is not there or damaged."""
+def _issuing(values: Values) -> Issuing | None:
+    chain = tuple(str(one) for one in _items(values.get('chain')))
+    if not chain:
+        return None
+    return Issuing(
+        issuer=_text(values, 'issuer'),
+        key=_text(values, 'key'),
+        chain=chain,
+        not_before=_number(values, 'not_before'),
+        not_after=_number(values, 'not_after'),
+        made_with=_text(values, 'made_with'),
+        csr=_text(values, 'csr'),
+    )
 
-    is_sound: bool
-    """Certificates and requests are as they were written."""
 
-    def current(self, values: Values) -> Issuing | None:
-        found = _object(values.get('current'))
-        start, end = _number(found, 'not_before'), _number(found, 'not_after')
-        chain = tuple(map(self._certificate, _items(found.get('chain'))))
-        texts = [found.get(name) for name in ('issuer', 'key', 'name', 'made_with')]
-        known = [text for text in texts if isinstance(text, str)]
-        if start is None or end is None or not chain or not all(chain) or known != texts:
-            return None
-        issuer, key, name, made_with = known
-        csr = self._request(found)
-        return Issuing(issuer, key, name, chain, start, end, made_with, csr)
+def _asked(values: Values) -> Asked | None:
+    csr = _text(values, 'csr')
+    return Asked(csr, _text(values, 'key'), _text(values, 'made_with')) if csr else None
 
-    def asked(self, values: Values) -> Asked | None:
-        found = _object(values.get('asked'))
-        csr = self._request(found)
-        return Asked(csr, _text(found, 'key'), _text(found, 'made_with')) if csr else None
 
-    def retired(self, values: Values) -> Retired | None:
-        root, until = self._certificate(values.get('root')), _number(values, 'until')
-        if not root or until is None:
-            return None
-        issuer, key = _text(values, 'issuer'), _text(values, 'key')
-        return Retired(issuer, key, root, until, self._request(values))
+def _retired(values: Values) -> Retired:
+    return Retired(
+        issuer=_text(values, 'issuer'),
+        key=_text(values, 'key'),
+        root=_text(values, 'root'),
+        until=_number(values, 'until'),
+        csr=_text(values, 'csr'),
+    )
 
-    def left(self, values: Values) -> Left:
-        return Left(_text(values, 'place'), self.current(values), self.asked(values))
 
-    def _certificate(self, found: object) -> str:
-        """PEM; empty where it is damaged."""
-        text = found if isinstance(found, str) else ''
-        if self.is_sound:
-            return text
-        try:
-            return x509.parse_certificate(text).pem
-        except x509.Malformed:
-            return ''
+def _left(values: Values) -> Left:
+    current, asked = _object(values.get('current')), _object(values.get('asked'))
+    return Left(_text(values, 'place'), _issuing(current), _asked(asked))
 
-    def _request(self, values: Values) -> str:
-        """PEM; empty where it is damaged."""
-        text = _text(values, 'csr')
-        if self.is_sound or not text:
-            return text
-        try:
-            x509.parse_request(text)
-        except x509.Malformed:
-            return ''
-        return text
+
+def _is_certificate(text: str) -> bool:
+    try:
+        x509.parse_certificate(text)
+    except x509.Malformed:
+        return False
+    return True
 
 
 def _digest(values: Values) -> str:
@@ -128,6 +121,6 @@ def _text(values: Values, name: str) -> str:
     return found if isinstance(found, str) else ''
 
 
-def _number(values: Values, name: str) -> int | None:
+def _number(values: Values, name: str) -> int:
     found = values.get(name)
-    return found if isinstance(found, int) and abs(found) < 1 << 40 else None
+    return found if isinstance(found, int) and 0 <= found < _END else 0

@@ -26,7 +26,7 @@ def key(options: Options, number: int) -> str:
 
 
 def issuer(options: Options, certificate: x509.Certificate) -> str:
-    """The name of an intermediate CA."""
+    """The name of a CA that has none from its key."""
     return f'{options.role}-{certificate.fingerprint[:16]}'
 
 
@@ -47,15 +47,17 @@ def is_of_another(options: Options, name: str) -> bool:
     return role_of(name) not in {'', options.role}
 
 
-def own(options: Options, mount: Mount, is_usable: Callable[[Issuer], bool]) -> Issuer | None:
-    """The CA that may be this application's; raises `errors.Failure`.
+def own(options: Options, mount: Mount, is_wanted: Callable[[Issuer], bool]) -> Issuer | None:
+    """The CA that is this application's; raises `errors.Failure`.
 
-    It is the mount's default, unless another application has made that; then it is the newest
-    one that is usable, of those with a name of this application's.
+    The newest one with a name of this application's, of those that are wanted; else the mount's
+    default, unless another application has made that.
     """
-    default = mount.issuer()
-    if default is None or not is_of_another(options, default.name):
-        return default
     names = [name for name in mount.issuers().values() if role_of(name) == options.role]
-    found = [one for name in names if (one := mount.issuer(name)) and is_usable(one)]
-    return max(found, key=lambda one: one.chain[0].not_before, default=None)
+    found = [one for name in names if (one := mount.issuer(name)) and is_wanted(one)]
+    if found:
+        return max(found, key=lambda one: one.chain[0].not_before)
+    default = mount.issuer()
+    if default is None or is_of_another(options, default.name) or not is_wanted(default):
+        return None
+    return default

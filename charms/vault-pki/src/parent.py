@@ -18,7 +18,7 @@ from above import Answer, Requests
 from tls_provider import databag, wire, x509
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import ops
     from charmlibs.interfaces.tls_certificates import TLSCertificatesRequiresV4
@@ -27,19 +27,20 @@ if TYPE_CHECKING:
 class Parent:
     """The endpoint towards the parent; for the leader, others have no part in it."""
 
-    def __init__(self, charm: ops.CharmBase, endpoint: str, wanted: Callable[[], Requests | None]):
+    def __init__(self, charm: ops.CharmBase, endpoint: str, wanted: Callable[[], Requests]):
         """Have the library observe its events, in hooks of models with a parent.
 
         Args:
             charm: The charm.
             endpoint: Requires `tls-certificates`.
-            wanted: Gives what the parent is to have; None: what is there stays.
+            wanted: Gives what the parent is to have.
 
         """
         self._charm = charm
         self._endpoint = endpoint
         self._wanted = wanted
         self._library: TLSCertificatesRequiresV4 | None = None
+        self._problems: dict[str, str] = {}
         if not charm.unit.is_leader():
             return
         # In the hook in which a relation ends the library removes its secrets; the relation is not
@@ -62,7 +63,8 @@ class Parent:
         return tuple(one.csr for one in own)
 
     def _requests(self) -> Requests:
-        return self._wanted() or Requests(kept=self.held())
+        wanted = self._wanted()
+        return Requests(wanted.asked, self.held()) if wanted.keeps_all else wanted
 
     def sync(self) -> None:
         """Withdraw what counts no more, and hand over what is missing."""
@@ -79,6 +81,11 @@ class Parent:
 
     def ask(self, csr: str) -> Answer:
         """Hand over a request, unless that was done, and give what came back."""
+        self.sync()
+        return self.answer(csr)
+
+    def answer(self, csr: str) -> Answer:
+        """What came back for a request."""
         relation = self._relation()
         if relation is None:
             several = len(self._charm.model.relations[self._endpoint]) > 1
@@ -88,7 +95,6 @@ class Parent:
         name = app.name if app else 'the parent'
         if problem := self._problem(relation):
             return Answer(f'{name} sent what cannot be read: {problem}', blocked=True)
-        self.sync()
         answers = wire.read_answers(relation.data[app]) if app else wire.Answers()
         for entry in answers.entries:
             if _same(entry.csr, csr):
@@ -110,27 +116,32 @@ class Parent:
 
     def _problem(self, relation: ops.Relation) -> str:
         """What is wrong with the parent's databag, on which the library would break."""
-        app = databag.remote_application(relation)
+        app, asked = databag.remote_application(relation), self._wanted().asked
         if app is None:
             return ''
-        asked, now = self._requests().asked, datetime.datetime.now(datetime.timezone.utc)
-        bag = relation.data[app]
-        if not all(map(_is_readable, bag.values())):
-            return 'it counts or nests too far'
-        entries = wire.read_answers(bag).entries
-        if len(entries) != _count(bag.get('certificates', '[]')):
-            return 'not every entry is complete'
-        try:
-            for entry in entries:
-                x509.parse_request(entry.csr)
-                own = x509.parse_certificate(entry.certificate)
-                for text in (entry.ca, *entry.chain):
-                    x509.parse_certificate(text)
-                if own.not_after < now and _same(entry.csr, asked):
-                    return 'the certificate has ended'
-        except x509.Malformed as error:
-            return str(error)
-        return ''
+        if asked not in self._problems:
+            self._problems[asked] = _problem(relation.data[app], asked)
+        return self._problems[asked]
+
+
+def _problem(bag: Mapping[str, str], asked: str) -> str:
+    now = datetime.datetime.now(datetime.timezone.utc)
+    if not all(map(_is_readable, bag.values())):
+        return 'it counts or nests too far'
+    entries = wire.read_answers(bag).entries
+    if len(entries) != _count(bag.get('certificates', '[]')):
+        return 'not every entry is complete'
+    try:
+        for entry in entries:
+            x509.parse_request(entry.csr)
+            own = x509.parse_certificate(entry.certificate)
+            for text in (entry.ca, *entry.chain):
+                x509.parse_certificate(text)
+            if own.not_after < now and _same(entry.csr, asked):
+                return 'the certificate has ended'
+    except x509.Malformed as error:
+        return str(error)
+    return ''
 
 
 def _is_readable(text: str) -> bool:
@@ -155,6 +166,11 @@ def _count(text: str) -> int:
 
 def _same(one: str, other: str) -> bool:
     return ''.join(one.split()) == ''.join(other.split())
+
+
+def _others(wanted: Requests) -> tuple[str, ...]:
+    """Requests that stay beside the one that is worked on."""
+    return tuple(one for one in wanted.kept if not _same(one, wanted.asked))
 
 
 def _is_among(one: str, others: tuple[str, ...]) -> bool:
@@ -205,11 +221,22 @@ def _library(
             self,
         ) -> list[library.RequirerCertificateRequest]:
             """All in the databag but those that stay as they are."""
-            kept = wanted().kept
+            stay = _others(wanted())
             every = super().get_csrs_from_requirer_relation_data()
             return [
-                one for one in every if not _is_among(str(one.certificate_signing_request), kept)
+                one for one in every if not _is_among(str(one.certificate_signing_request), stay)
             ]
+
+        def _remove_requirer_csr_from_relation_data(
+            self, csr: library.CertificateSigningRequest, mode: Any = None
+        ) -> None:
+            """Not those that stay.
+
+            The library takes their certificates for ended: it does not see that the parent has
+            renewed them.
+            """
+            if not _is_among(str(csr), _others(wanted())):
+                super()._remove_requirer_csr_from_relation_data(csr, mode)
 
     def requests(_: object) -> list[library.CertificateRequestAttributes]:
         request = wanted().asked

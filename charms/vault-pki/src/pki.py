@@ -34,8 +34,8 @@ class Issuer:
     """The id of its key; empty: it has none and only makes chains complete."""
     chain: tuple[x509.Certificate, ...]
     """The CA certificate itself first."""
-    signs: bool
-    truncates: bool
+    signs: bool = True
+    truncates: bool = True
     """It lets no certificate end after itself."""
 
 

@@ -11,11 +11,14 @@ import logging
 from typing import TYPE_CHECKING
 
 import role
+import search
 from errors import Failure, Kind
 from lineage import Lineage, day
 from tls_provider.issuer import NotReady
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from authority import State
     from options import Options
     from pki import Mount
@@ -40,6 +43,8 @@ class Upkeep:
     """The CA, which is kept here."""
     trouble: str = ''
     """What the operator has to mend though requests are served."""
+    _is_searched: bool = False
+    """Whether there is a CA in the mount is known in this pass."""
 
     @property
     def options(self) -> Options:
@@ -70,11 +75,11 @@ class Upkeep:
                 step()
             except Failure as failure:  # noqa: PERF203 : each step has its own
                 failures.append(failure)
-                if failure.passes or failure.kind is Kind.NO_MOUNT:
-                    break
+                is_hidden = self.state.current is None and not self._is_searched
+                if failure.passes or failure.kind is Kind.NO_MOUNT or is_hidden:
+                    break  # another CA is made only where there is none
         if failures:
-            # What passes hides the rest of the server; else the first is the cause of others.
-            worst = failures[-1] if failures[-1].passes else failures[0]
+            worst = failures[0]  # it is the cause of others
             if self.state.current is None:
                 return NotReady(worst.message, blocked=not worst.passes)
             if worst.passes:
@@ -105,36 +110,35 @@ class Upkeep:
 
         What cannot be set hinders nothing else; it is raised at the end.
         """
-        failure = None
+        failures: list[Failure] = []
+
+        def attempt(step: Callable[[], None]) -> bool:
+            try:
+                step()
+            except Failure as failure:
+                if failure.passes:
+                    raise
+                failures.append(failure)
+                return False
+            return True
+
         if self.options.manages_mount:
-            longest = self._have_mount()
-            for step in (lambda: self._allow(longest), self._set_up):
-                try:
-                    step()
-                except Failure as found:  # noqa: PERF203 : each step has its own
-                    if found.passes:
-                        raise
-                    failure = failure or found
-            self.lineage.find()
+            attempt(self._have_mount)
+            attempt(self._set_up)
+            self._is_searched = attempt(lambda: search.find(self.lineage))
         else:
-            self.lineage.follow_keeper()
-        if failure:
-            raise failure
+            search.follow_keeper(self.lineage)
+        if failures:
+            raise failures[0]
         self._change(applied=self._wanted(), checked_at=self.lineage.second)
 
-    def _have_mount(self) -> int:
-        """Make the mount if it is missing; gives the seconds that anything in it may live."""
+    def _have_mount(self) -> None:
         longest, wanted = self.mount.longest_life(), self.options.ca.longest_life
         if longest is None:
             logger.info('making mount %s', self.options.mount)
             self.mount.enable(wanted)
             self.lineage.lose()
-            return int(wanted.total_seconds())
-        return longest
-
-    def _allow(self, longest: int) -> None:
-        wanted = self.options.ca.longest_life
-        if longest < wanted.total_seconds():
+        elif longest < wanted.total_seconds():
             self.mount.allow(wanted)
 
     def _set_up(self) -> None:
@@ -207,7 +211,8 @@ class Upkeep:
         if self._is_check_due():
             self.check()
         elif self.state.current is None and self.options.manages_mount:
-            self.lineage.find()  # it may be forgotten
+            search.find(self.lineage)  # it may be forgotten
+            self._is_searched = True
 
     def _go_on(self) -> None:
         if not self.options.manages_mount:
@@ -215,8 +220,7 @@ class Upkeep:
             if current and self.lineage.is_aged():
                 end = day(current.not_after)
                 self.lineage.remark = f'the CA ends at {end}: renew it in Vault'
-            return
-        if self.lineage.is_renewal_due():
+        elif self.lineage.is_renewal_due():
             self.lineage.renew()
         else:
             self.lineage.follow_parent()

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import pytest
 from ops import testing
 
+import memory
 from access import Policy
 from backends import openbao
 from charm import CREDENTIALS, STATE, VaultPKICharm
@@ -133,9 +134,17 @@ class Bed:
 
     def replace_state(self, **changes: object) -> None:
         """Change what the charm remembers of its CA."""
+        values = {**self.authority, **changes}
+        values.pop(memory.DIGEST, None)
+        self._remember(memory.sealed(values))
+
+    def damage_state(self, **changes: object) -> None:
+        """The same, as nobody who knows of the digest does."""
+        self._remember(json.dumps({**self.authority, **changes}))
+
+    def _remember(self, text: str) -> None:
         [peers] = self.state.get_relations('peers')
         assert isinstance(peers, testing.PeerRelation)
-        text = json.dumps({**self.authority, **changes})
         self.write(peers.id, local_app_data={**peers.local_app_data, STATE: text})
 
 

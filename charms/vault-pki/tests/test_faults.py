@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable, Generator
 
 import pytest
-from conftest import CSR, Bed
+from conftest import CSR, ROOT, Bed, answer, asked, relate, sign
 from ops import testing
 
+import answers
 import connection
+import errors
+from charm import STATE
 from tls_provider.testing import pki
 
 SECOND = pki.request('second.example.test')
@@ -192,9 +195,49 @@ def test_a_ca_that_may_not_sign_any_more_is_replaced(rooted: Bed):
     assert rooted.authority['current']['issuer'] != issuer
 
 
+@pytest.mark.parametrize('code', [200, 204, 400, 403])
+@pytest.mark.parametrize('place', ['sys/mounts/', 'config/urls', 'issuers', 'issuer/default'])
+@pytest.mark.parametrize('is_root', [True, False])
+def test_no_other_ca_is_made_where_the_search_for_one_fails(
+    bed: Bed, is_root: bool, place: str, code: int, monkeypatch: pytest.MonkeyPatch
+):
+    """A gateway answers in the place of Vault, after what was known of the CA is lost."""
+    if is_root:
+        bed.configure(ca_type='root')
+    bed.authorize()
+    parent = relate(bed)
+    for csr in asked(bed, parent):
+        answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    relation = bed.ask(CSR)
+    before = bed.entry(relation), asked(bed, parent)
+    keys = bed.bao.call('LIST', f'{bed.mount}/keys')['data']['keys']
+    # No real server errs at one path and is well at others.
+    read = answers.read
+
+    def disturbed(status: int, body: str, location: str, where: errors.Place) -> answers.Answer:
+        return (
+            read(code, '<html>', '', where)
+            if place in where.path
+            else read(status, body, location, where)
+        )
+
+    [peers] = bed.state.get_relations('peers')
+    assert isinstance(peers, testing.PeerRelation)
+    bag = {name: text for name, text in peers.local_app_data.items() if name != STATE}
+    bed.write(peers.id, local_app_data=bag)
+    with monkeypatch.context() as patch:
+        patch.setattr(answers, 'read', disturbed)
+        bed.run()
+
+    assert bed.bao.call('LIST', f'{bed.mount}/keys')['data']['keys'] == keys
+    bed.run()
+    assert (bed.entry(relation), asked(bed, parent)) == before
+    assert bed.status[0] == 'active'
+
+
 def test_what_was_changed_at_the_issuer_is_put_right(rooted: Bed):
     path = f'{rooted.mount}/issuer/{rooted.authority["current"]["issuer"]}'
-    name = rooted.authority['current']['name']
+    name = rooted.bao.call('GET', path)['data']['issuer_name']
     values = {'issuer_name': name, 'leaf_not_after_behavior': 'permit'}
     rooted.bao.call('POST', path, values)
     rooted.replace_state(checked_at=0)

@@ -337,6 +337,55 @@ def test_a_new_parent_gets_the_request_that_is_worked_on_alone(bed: Bed):
     assert asked(bed, relate(bed)) == [second]
 
 
+def test_a_certificate_for_the_ca_in_force_is_taken_while_another_one_waits(bed: Bed):
+    parent = relate(bed)
+    bed.authorize()
+    [csr] = asked(bed, parent)
+    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    requirer = bed.ask(CSR)
+    bed.configure(ca_common_name='Next')
+    both = asked(bed, parent)
+    other = pki.Authority.root('the next parent')
+
+    answer(bed, parent, csr, sign(csr, other), other.certificate.pem)
+
+    assert chain(bed.entry(requirer))[-1].fingerprint == other.certificate.fingerprint
+    assert asked(bed, parent) == both
+    answer(bed, parent, both[1], sign(both[1], other), other.certificate.pem)
+    assert chain(bed.entry(requirer))[1].subject == 'CN=Next'
+
+
+def test_the_end_of_a_certificate_that_was_renewed_withdraws_no_request(bed: Bed):
+    parent = relate(bed)
+    bed.authorize()
+    [csr] = asked(bed, parent)
+    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    [secret] = [one for one in bed.state.secrets if 'certificate' in (one.label or '')]
+    bed.configure(ca_common_name='Next')
+    both = asked(bed, parent)
+
+    expired = bed.context.on.secret_expired(secret, revision=1)
+    bed.state = bed.context.run(expired, bed.state)
+
+    assert asked(bed, parent) == both
+
+
+def test_what_cannot_be_read_beside_the_answer_is_told(bed: Bed):
+    parent = relate(bed)
+    bed.authorize()
+    [csr] = asked(bed, parent)
+    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    bed.ask(CSR)
+    relation = bed.state.get_relation(parent)
+    assert isinstance(relation, testing.Relation)
+    entries = [*json.loads(relation.remote_app_data['certificates']), {'certificate': 'x'}]
+
+    bed.write(parent, remote_app_data={'certificates': json.dumps(entries)})
+    bed.run()
+
+    assert 'above sent what cannot be read: not every entry is complete' in bed.status[1]
+
+
 def test_a_revoked_ca_is_told_while_another_is_refused(bed: Bed):
     parent = relate(bed)
     bed.authorize()
