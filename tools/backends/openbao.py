@@ -30,6 +30,7 @@ _CONFIGURATION = """
 storage "raft" {{
   path    = "{folder}/data"
   node_id = "one"
+  performance_multiplier = 1
 }}
 listener "tcp" {{
   address         = "127.0.0.1:{port}"
