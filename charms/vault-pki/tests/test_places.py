@@ -77,6 +77,19 @@ def test_a_default_issuer_that_fits_is_taken_from_its_keeper(bed: Bed):
     assert len(bed.bao.call('LIST', f'{bed.mount}/issuers')['data']['keys']) == 1
 
 
+def test_a_root_without_a_name_is_taken(bed: Bed):
+    bed.bao.call('POST', f'sys/mounts/{bed.mount}', {'type': 'pki'})
+    values = {'common_name': 'Vault PKI', 'key_type': 'ec', 'ttl': '700h'}
+    bed.bao.call('POST', f'{bed.mount}/root/generate/internal', values)
+    bed.configure(ca_type='root')
+
+    bed.authorize()
+
+    assert bed.status[0] == 'active'
+    [one] = bed.bao.call('LIST', f'{bed.mount}/issuers')['data']['key_info'].values()
+    assert one['issuer_name'].startswith('charm-')
+
+
 def test_the_parent_keeps_the_request_while_the_address_changes(bed: Bed):
     parent, csr = settled(bed)
     relation = bed.ask(CSR)
