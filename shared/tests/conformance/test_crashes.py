@@ -99,6 +99,43 @@ def test_an_answer_that_is_lost_is_noticed(tmp_path: pathlib.Path):
         _proved(Killed().test_a_killed_process_costs_nobody_anything, tmp_path)
 
 
+def test_a_charm_names_what_else_has_to_be_the_same(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Once, 'most', 2)
+
+    class Looked(Killed):
+        def look(self, world: World) -> object:
+            del world
+            return len(list(Once.folder.iterdir()))
+
+    with pytest.raises(AssertionError, match='more: 4 instead of 3'):
+        _proved(Looked().test_a_killed_process_costs_nobody_anything, tmp_path)
+
+
+def test_one_point_between_two_calls_is_enough_where_nothing_else_reaches_out(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Once, 'most', 2)
+
+    class Every(Killed):
+        def story(self) -> Sequence[Step]:
+            return Crashes.story(self)[:4]
+
+    class Fewer(Every):
+        backend_is_all = True
+
+    tallies: list[dict[str, int]] = []
+    for kind in (Every, Fewer):
+        folder = tmp_path / kind.__name__
+        folder.mkdir()
+        tallies.append(_proved(kind().test_a_killed_process_costs_nobody_anything, folder))
+
+    every, fewer = tallies
+    assert fewer['points'] < every['points']
+    assert (fewer['calls'], fewer['doubled']) == (every['calls'], 1)
+
+
 def test_the_report_has_a_line_for_each_test():
     tally = dict.fromkeys(('points', 'calls', 'lost', 'doubled', 'spent', 'orphans'), 7)
 

@@ -24,6 +24,8 @@ class End:
     secrets: collections.Counter[str]
     ledger: tuple[object, ...]
     status: str
+    more: object = None
+    """What the charm says of itself."""
 
 
 def end(world: World) -> End:

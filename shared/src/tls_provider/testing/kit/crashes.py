@@ -18,9 +18,11 @@ import dataclasses
 import json
 import os
 import pathlib
+import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import ClassVar
 
 from ops import testing
@@ -66,8 +68,12 @@ class Tally:
 class Crashes(Kit):
     """A charm whose process is killed at every point of a story."""
 
+    variant: ClassVar[str] = ''
+    """What tells this story from others of the charm, for the report."""
     backend: ClassVar[Sequence[str]] = ()
     """Dotted names of functions that reach the backend or the disk."""
+    backend_is_all: ClassVar[bool] = False
+    """Nothing else reaches out of the process: no point is needed between two such calls."""
     effects: ClassVar[Sequence[str]] = ()
     """Dotted names of functions each call of which is something that the backend did."""
     forgiven: ClassVar[frozenset[str]] = frozenset()
@@ -101,6 +107,14 @@ class Crashes(Kit):
     def enter(self, outside: pathlib.Path) -> None:
         """Make what is outside of the process; all that a killed one leaves is in this folder."""
 
+    def keep(self, outside: pathlib.Path) -> AbstractContextManager[Callable[[], None]]:
+        """Give a function that puts all that is outside of the process back as it is now."""
+        return kept(outside)
+
+    def look(self, world: World) -> object:
+        """What else has to be the same in the end."""
+        del world
+
     def test_a_killed_process_costs_nobody_anything(
         self, tmp_path: pathlib.Path, record_property: Record
     ) -> None:
@@ -114,7 +128,8 @@ class Crashes(Kit):
         self._tell(record_property, self._run_story(tmp_path, kills=2))
 
     def _tell(self, record: Record, tally: Tally) -> None:
-        record('crashes', (self.charm.__name__, dataclasses.asdict(tally)))
+        name = f'{self.charm.__name__} {self.variant}'.strip()
+        record('crashes', (name, dataclasses.asdict(tally)))
         assert tally.points > 20
         assert not tally.differences, '\n'.join(tally.differences[:5])
         assert (tally.lost, tally.orphans) == (0, 0)
@@ -136,25 +151,31 @@ class Crashes(Kit):
     ) -> None:
         """Run a step with and without crashes; the world goes on as it is after the last one."""
         before = world.state
-        with kept(outside) as restore:
-            points = Points()
+        with self.keep(outside) as restore:
+            points = self._points()
             self._run(step, world, outside, points)
             tally.calls += points.calls
-            expected, spent = _crash_end.end(world), self.spent(outside)
+            expected, spent = self._end(world), self.spent(outside)
             for number in range(0, len(points.names) + 1, 1 if kills == 1 else 5):
                 restore()
                 world.state = before
                 where = f'{step.name}, {points.names[number:][:1] or "committed"}'
                 for _ in range(kills):
                     self._run_and_kill(step, world, outside, number, must_die=kills == 1)
-                self._run(step, world, outside, Points())
+                self._run(step, world, outside, self._points())
                 tally.points += 1
-                self._compare(tally, where, expected, _crash_end.end(world))
+                self._compare(tally, where, expected, self._end(world))
                 more = self.spent(outside) - spent
                 tally.spent += more.total()
                 tally.doubled = max(tally.doubled, *more.values(), 0)
                 if any(count > self.spends * kills for count in more.values()):
                     tally.differences.append(f'{where}: {dict(more)} more')
+
+    def _points(self, end_at: int | None = None) -> Points:
+        return Points(end_at, self.backend_is_all)
+
+    def _end(self, world: World) -> _crash_end.End:
+        return dataclasses.replace(_crash_end.end(world), more=self.look(world))
 
     def _compare(
         self, tally: Tally, where: str, expected: _crash_end.End, found: _crash_end.End
@@ -185,7 +206,8 @@ class Crashes(Kit):
         if pid == 0:
             status = 1
             try:
-                points = Points(number)
+                tempfile.tempdir = str(outside.parent)  # what is left there goes with the test
+                points = self._points(number)
                 self._run(step, world, outside, points)
                 points.reach('end of the hook')
                 status = 2 if must_die else 0
