@@ -42,6 +42,7 @@ api_addr          = "https://127.0.0.1:{port}"
 cluster_addr      = "https://127.0.0.1:{cluster}"
 default_lease_ttl = "768h"
 max_lease_ttl     = "87600h"
+raw_storage_endpoint = true  # for `rewind`; only root gets there
 """
 
 
