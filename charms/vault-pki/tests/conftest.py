@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import itertools
@@ -16,8 +17,9 @@ import memory
 from access import Policy
 from backends import openbao
 from charm import CREDENTIALS, STATE, VaultPKICharm
+from connection import Connection
 from tls_provider import ledger, wire, x509
-from tls_provider.testing import pki
+from tls_provider.testing import canaries, pki
 
 Context = testing.Context[VaultPKICharm]
 Config = dict[str, str | int | float | bool]
@@ -28,6 +30,40 @@ _NUMBERS = itertools.count(1)
 def bao(tmp_path_factory: pytest.TempPathFactory) -> Generator[openbao.OpenBao]:
     with openbao.openbao(tmp_path_factory.mktemp('bao')) as server:
         yield server
+
+
+PUBLIC = {'mount', 'role-id'}
+"""Keys of credentials whose values everybody may see."""
+
+
+@contextlib.contextmanager
+def watched(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, folder: pathlib.Path
+) -> Generator[None]:
+    """No secret of a state is seen, nor what any connection logs in with and gets for it."""
+    log_in: Callable[[Connection], Any] = vars(Connection)['_log_in']
+    with canaries.watched(monkeypatch, caplog, folder, public=PUBLIC) as watch:
+
+        def noted(connection: Connection) -> Any:
+            for key, value in connection.login.values.items():
+                if key not in PUBLIC:
+                    watch.hide(f'login: {key}', value)
+            client = log_in(connection)
+            watch.hide('token of a session', client.token)
+            return client
+
+        # Tokens of sessions are nowhere else.
+        monkeypatch.setattr(Connection, '_log_in', noted)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _canaries(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: pathlib.Path
+) -> Generator[None]:
+    """Whatever a test does with the charm."""
+    with watched(monkeypatch, caplog, tmp_path):
+        yield
 
 
 @dataclasses.dataclass

@@ -8,6 +8,7 @@ import dataclasses
 import datetime
 import http.server
 import json
+import logging
 import pathlib
 import socket
 import threading
@@ -16,7 +17,7 @@ from collections.abc import Generator
 from typing import ClassVar
 
 import pytest
-from conftest import CSR, Bed
+from conftest import CSR, Bed, watched
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from ops import testing
@@ -175,6 +176,7 @@ def test_a_jwt_and_a_service_account(
         },
     )
     account.write_text(jwt, encoding='ascii')
+    account.chmod(0o600)
     with reviewer(jwt) as address:
         values = {
             'kubernetes_host': address,
@@ -266,6 +268,32 @@ def test_credentials_that_cannot_be_sent_are_told_and_not_shown(
     assert bed.status[0] == 'blocked'
     assert complaint in bed.status[1]
     assert not [value for value in content.values() if len(value) > 2 and value in bed.status[1]]
+
+
+@pytest.mark.parametrize('name', ['login: secret-id', 'token of a session'])
+def test_a_secret_of_a_connection_would_be_found_where_it_is_seen(
+    name: str,
+    rooted: Bed,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: pathlib.Path,
+):
+    content = rooted.credentials()
+    login = Login('approle', content['mount'], '', content)
+    server = Server(rooted.bao.address, '', (rooted.bao.certificate,))
+    connection = Connection(server, login, Policy(rooted.mount, 'charm', True))
+
+    def leak() -> None:
+        with watched(monkeypatch, caplog, tmp_path):
+            connection.list(f'{rooted.mount}/keys')
+            token = vars(connection)['_client'].token
+            connection.close()
+            logging.warning(content['secret-id'] if 'login' in name else token)
+
+    with pytest.raises(AssertionError, match=f'{name} is in the log'):
+        leak()
+
+    caplog.clear()  # what holds for every test holds for this one
 
 
 def test_wrong_credentials_are_told_and_not_shown(rooted: Bed):

@@ -60,7 +60,7 @@ class Watch:
             contents = (secret.tracked_content, secret.latest_content or {})
             for key, value in (pair for one in contents for pair in one.items()):
                 if key not in self.public:
-                    self._hide(f'{secret.label or "secret"}: {key}', value)
+                    self.hide(f'{secret.label or "secret"}: {key}', value)
         self.see('status', state.unit_status.message, state.app_status.message)
         self.see('version', state.workload_version)
         for relation in state.relations:
@@ -86,7 +86,8 @@ class Watch:
         self.see('status', *(one.message for one in history))
         self.see('action', context.action_results, *context.action_logs)
 
-    def _hide(self, name: str, value: str) -> None:
+    def hide(self, name: str, value: str) -> None:
+        """Note a secret that is in no state; the name is shown in its place."""
         if 'PRIVATE KEY' in value:
             self._hide_keys(name, value)
         elif len(value) >= SHORTEST:
