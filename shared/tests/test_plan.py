@@ -437,6 +437,36 @@ def test_of_two_texts_that_differ_in_blanks_the_one_that_is_answered_counts(
         assert decision.answer.entry == entry
 
 
+@pytest.mark.parametrize('generation', ['gen', 'old'])
+def test_a_request_that_comes_with_other_blanks_keeps_its_certificate_and_record(
+    generation: str, csr: str, entry: Entry, record: Record, root: Sign, now: datetime.datetime
+):
+    sent = csr.replace('\n', '\r\n') + '\r\n'
+    known = dataclasses.replace(record, generation=generation)
+
+    [decision] = plan(
+        [_relation(sent, entries=(entry,))], _book(csr, known), _anchored(root()), now
+    )
+
+    assert isinstance(decision, Keep if generation == 'gen' else Ask)
+    assert decision.answer.entry == dataclasses.replace(entry, csr=sent)
+    assert decision.answer.record == known
+    assert decision.answer.key == ledger.key(1, sent, False)
+    assert decision.answer.serves
+
+
+def test_a_text_that_no_requirer_loads_is_not_taken_for_one_with_other_blanks(
+    csr: str, entry: Entry, record: Record, now: datetime.datetime
+):
+    sent = csr.replace('-----BEGIN ', '-----BEGIN')
+    relation = _relation(sent, entries=(entry,))
+
+    ignored, withdrawn = plan([relation], _book(csr, record), AUTHORITY, now)
+
+    assert isinstance(ignored, Ignore)
+    assert withdrawn == Withdraw(1, entry, record)
+
+
 @pytest.mark.parametrize('text', ['', 'junk', '-----BEGIN CERTIFICATE REQUEST-----', '\ud800'])
 def test_a_text_that_no_requirer_loads_is_ignored(text: str, now: datetime.datetime):
     [decision] = plan([_relation(text)], Ledger(), AUTHORITY, now)

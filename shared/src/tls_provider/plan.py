@@ -102,14 +102,18 @@ class _Planner:
             return not one.flaw, one.is_ca, one.csr not in entries
 
         for submission in sorted(relation.submissions, key=rank):
-            first = wanted.setdefault(''.join(submission.csr.split()), submission)
+            first = wanted.setdefault(_bare(submission.csr), submission)
             if first.is_ca != submission.is_ca:
                 message = 'the same request is submitted with and without ca; the leaf is issued'
                 yield Ignore(relation.id, wire.Complaint(submission.owner, message))
         decisions: list[Decision] = []
+        before = _respelled([one.csr for one in wanted.values()], entries)
         for submission in wanted.values():
-            entry, refusal = entries.pop(submission.csr, None), refusals.get(submission.csr)
-            answer = self._answer(relation.id, submission, entry, refusal)
+            text = before.get(submission.csr, submission.csr)
+            if entry := entries.pop(text, None):
+                entry = dataclasses.replace(entry, csr=submission.csr)  # its text is echoed
+            refusal = refusals.get(submission.csr)
+            answer = self._answer(relation.id, submission, entry, refusal, text)
             decisions.append(self._decide(relation.id, submission, answer))
         unreadable = any(complaint.unreadable for complaint in relation.complaints)
         for csr, entry in entries.items():
@@ -137,10 +141,15 @@ class _Planner:
         submission: wire.Submission,
         entry: wire.Entry | None,
         refusal: wire.Refusal | None,
+        before: str = '',
     ) -> Answer:
-        """What is known of a request; a certificate without a record is read, junk is dropped."""
+        """What is known of a request; a certificate without a record is read, junk is dropped.
+
+        `before` is the text of the request by which it is known, where that is another one.
+        """
         key = ledger.key(relation_id, submission.csr, submission.is_ca)
-        record = self.book.records.get(key, ledger.Record())
+        known = ledger.key(relation_id, before or submission.csr, submission.is_ca)
+        record = self.book.records.get(known, ledger.Record())
         if entry and not record.generation:
             adopted = self._adopt(entry, record)
             entry, record = (entry, adopted) if adopted else (None, record)
@@ -214,3 +223,33 @@ class _Planner:
             superseded = bool(anchors) and anchors.isdisjoint(chain)
             generation = '' if superseded else self.authority.generation
         return ledger.described(record, certificate, generation)
+
+
+def _respelled(wanted: Iterable[str], entries: Iterable[str]) -> dict[str, str]:
+    """By requests without an entry: texts with an entry that nobody asks for, but for blanks.
+
+    A requirer's library has changed, or the charm before this one wrote texts in its own way. What
+    cannot be loaded is left out, for the text is going to be echoed.
+    """
+    asked, answered = set(wanted), set(entries)
+    if not (missing := asked - answered) or not (left := answered - asked):
+        return {}
+    texts = {_bare(text): text for text in sorted(left)}
+    return {
+        csr: texts[bare]
+        for csr in sorted(missing)
+        if (bare := _bare(csr)) in texts and _is_loadable(csr)
+    }
+
+
+def _is_loadable(csr: str) -> bool:
+    try:
+        x509.parse_request(csr)
+    except x509.Malformed:
+        return False
+    return True
+
+
+def _bare(text: str) -> str:
+    """Without blanks and line ends, which tell no two requests apart."""
+    return ''.join(text.split())
