@@ -12,6 +12,7 @@ import ops
 import bulk
 import desk
 import export
+import giving
 import inbox
 import options
 import renewal
@@ -96,7 +97,8 @@ class ManualTLSCertificatesCharm(ops.CharmBase):
         requests = self._provider.requests()
         present = {one.answer.key for one in requests}
         waiting = {one.answer.key for one in requests if renewal.waits(one)}
-        kept, ended = self._inbox.store.current(_now(), present, waiting).noting(self._inbox.ended)
+        known = giving.adopted(self._inbox.store, requests)
+        kept, ended = known.current(_now(), present, waiting).noting(self._inbox.ended)
         for one in ended:
             shown = x509.printable(one.subject, 80)
             logger.warning('%s: "%s" has ended and is left out', options.BUNDLE, shown)

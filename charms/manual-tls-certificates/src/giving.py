@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import store
 from store import Supplied
-from tls_provider import wire
+from tls_provider import wire, x509
 from tls_provider.plan import Orders
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from supply import Checked
     from tls_provider.decision import Keep
     from tls_provider.summary import Result
+    from tls_provider.x509 import Certificate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +105,7 @@ def give(
     supplies = list(best.values())
     added = known
     for _, checked in supplies:
-        added = added.keeping(_supplied(checked))
+        added = added.keeping(_supplied(checked.certificate, checked.chain))
     change = Change(added, _orders(added, supplies), _wanted(supplies))
     result = foresee(change)
     published = {
@@ -121,6 +122,27 @@ def give(
     return Came(
         dataclasses.replace(change, store=dataclasses.replace(added, supplied=kept)), result
     )
+
+
+def adopted(known: Store, requests: Iterable[Keep]) -> Store:
+    """With certificates that serve and that nobody has supplied here.
+
+    Canonical's charm of this name has published them, or what was supplied is lost.
+    """
+    texts = {one.certificate.strip() for one in known.supplied}
+    for request in requests:
+        entry = request.answer.entry
+        if entry is None or not request.answer.serves or entry.certificate.strip() in texts:
+            continue
+        try:
+            leaf = x509.parse_certificate(entry.certificate)
+            links = [x509.parse_certificate(link) for link in entry.chain]
+        except x509.Malformed:
+            continue
+        above = [link for link in links if link != leaf]
+        given = (store.name(request.csr),)
+        known = known.keeping(dataclasses.replace(_supplied(leaf, above), given=given))
+    return known
 
 
 def _end(supply: tuple[Keep, Checked]) -> datetime.datetime:
@@ -146,11 +168,10 @@ def _orders(added: Store, supplies: Iterable[tuple[Keep, Checked]]) -> Orders:
     return Orders(retry=frozenset(retry), replace=frozenset(replace))
 
 
-def _supplied(checked: Checked) -> Supplied:
-    certificate = checked.certificate
+def _supplied(certificate: Certificate, chain: Iterable[Certificate]) -> Supplied:
     return Supplied(
         certificate=certificate.pem,
-        chain=tuple(link.pem for link in checked.chain),
+        chain=tuple(link.pem for link in chain),
         key=store.key_digest(certificate.public_key),
         is_ca=certificate.is_ca,
         not_before=int(certificate.not_before.timestamp()),

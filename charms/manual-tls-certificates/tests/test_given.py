@@ -325,6 +325,39 @@ def test_a_store_of_another_revision_loses_nothing(world: World):
         assert loads(text) == Store()
 
 
+class TestLost:
+    """What is published is known also where nobody has supplied it here."""
+
+    def _forget(self, world: World) -> None:
+        [peers] = world.state.get_relations('peers')
+        left = {key: text for key, text in peers.local_app_data.items() if key != STORE}
+        others = {one for one in world.state.relations if one.endpoint != 'peers'}
+        peers = testing.PeerRelation('peers', local_app_data=left)
+        world.state = dataclasses.replace(world.state, relations={*others, peers})
+
+    def test_it_is_given_to_who_comes_again(self, world: World):
+        relation = request(world, CSR)
+        supply(world, certificate := sign())
+        self._forget(world)
+        world.run()
+
+        world.part(relation)
+
+        assert has(world, request(world, again(1)), certificate)
+
+    def test_what_is_no_certificate_is_left_out(self, world: World):
+        relation = request(world, CSR)
+        supply(world, sign())
+        answers = dict(world.relation(relation).local_app_data)
+        damaged = answers['certificates'].replace('MII', '!!!')
+        world.write_own(relation, {**answers, 'certificates': damaged})
+        self._forget(world)
+
+        world.run()
+
+        assert kept(world).supplied == ()
+
+
 class TestTakenBack:
     """What is removed or revoked is gone, for every request and for good."""
 
