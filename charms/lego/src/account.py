@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import pathlib
     from collections.abc import Mapping
 
+ADOPTED = 'acme-account-details'
+"""Label of the secret in which Canonical's charm of this name kept its account; of a unit."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Account:
@@ -84,6 +87,15 @@ def read(content: Mapping[str, str], server: str, email: str) -> Account | None:
     if (content.get('server'), content.get('email')) != (server, email) or not key:
         return None
     return Account(server, email, key, _object(registration))
+
+
+def adopt(content: Mapping[str, str], server: str, email: str) -> Account | None:
+    """The account in a secret of Canonical's charm; None where it is another's.
+
+    Which server knows it is not said there. Registering it once more gives the same account.
+    """
+    key = content.get('private-key', '')
+    return Account(server, email, key) if key and content.get('email') == email else None
 
 
 def found(folder: pathlib.Path, server: str, email: str) -> Account | None:

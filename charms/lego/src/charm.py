@@ -44,6 +44,7 @@ class LegoCharm(ops.CharmBase):
         self._lego: Lego | None = None
         self._orders = self.charm_dir / 'orders'
         self._account: account.Account | None = None
+        self._adopted: ops.Secret | None = None
         # Before the secret's own observer: it removes an old revision unless there is a new one.
         framework.observe(self.on.collect_unit_status, self._on_end_of_dispatch)
         self._secret = AppSecret(self, account.label(*options.identity(self.config)))
@@ -60,20 +61,31 @@ class LegoCharm(ops.CharmBase):
     def _issuer(self) -> Lego | NotReady:
         try:
             wanted = self._options()
-            content = self._secret.load() or {}
+            content = self._secret.load()
         except (Invalid, Unreadable) as error:
             Journal(self._orders).clear()
             return NotReady(str(error), blocked=True)
-        self._account = account.read(content, wanted.server, wanted.email)
+        self._account = account.read(content or {}, wanted.server, wanted.email)
+        known = self._account if content else self._adopt(wanted)
         peers = self.model.get_relation('peers')
         self._lego = Lego(
-            runs=Runs(wanted, self._binary, self._account),
+            runs=Runs(wanted, self._binary, known),
             journal=Journal(self._orders, wanted.kind_of_certificate(), wanted.known_roots()),
             roots=self._roots(wanted),
             history=History(peers.data[self.app].get(HISTORY, '') if peers else '', wanted.server),
         )
         self._lego.recover(settled(self._provider.ledger()))
         return self._lego
+
+    def _adopt(self, wanted: options.Options) -> account.Account | None:
+        """The account of Canonical's charm, if that was here before; it is stored from now on."""
+        try:
+            secret = self.model.get_secret(label=account.ADOPTED)
+            known = account.adopt(secret.get_content(refresh=True), wanted.server, wanted.email)
+        except ops.ModelError:
+            return None
+        self._adopted = secret if known else None
+        return known
 
     def _options(self) -> options.Options:
         return options.parse(self.config, self._load_secret, self._received_roots())
@@ -115,6 +127,8 @@ class LegoCharm(ops.CharmBase):
         known = self._lego.account
         if known is not None and known != self._account:
             self._secret.store(known.content())
+            if self._adopted is not None:
+                self._adopted.remove_all_revisions()
         if peers := self.model.get_relation('peers'):
             databag.write(peers.data[self.app], {HISTORY: self._lego.history.dumps(now())})
 

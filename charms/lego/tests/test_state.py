@@ -98,6 +98,22 @@ class TestAccount:
     def test_the_account_of_another_is_none(self, content: dict[str, str]):
         assert account.read(content, SERVER, EMAIL) is None
 
+    @pytest.mark.parametrize(
+        ('content', 'key'),
+        [
+            ({'email': EMAIL, 'private-key': 'key'}, 'key'),
+            ({'email': 'other@b.example', 'private-key': 'key'}, None),
+            ({'email': EMAIL}, None),
+            ({}, None),
+        ],
+    )
+    def test_that_of_canonicals_charm_is_not_registered_as_far_as_is_known(
+        self, content: dict[str, str], key: str | None
+    ):
+        adopted = account.adopt(content, SERVER, EMAIL)
+
+        assert adopted == (Account(SERVER, EMAIL, key) if key else None)
+
     @pytest.mark.parametrize('text', ['junk', '[]', '{}', '1', ''])
     def test_a_damaged_registration_is_none(self, text: str):
         content = {**ACCOUNT.content(), 'registration': text}
