@@ -172,46 +172,6 @@ class TestRefreshFromCanonicalsCharm:
     def now(self) -> datetime.datetime:
         return datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
 
-    def test_its_ca_stays_and_issues(
-        self,
-        context: Context,
-        relation: testing.Relation,
-        ca_content: Content,
-        now: datetime.datetime,
-    ):
-        content = ca_content(DEFAULT_NAME, now - DAY, 365 * DAY)
-        before = _american(_state(relation, secrets=(_secret(content),)))
-
-        state = context.run(context.on.upgrade_charm(), before)
-
-        assert {key: _content(state)[key] for key in content} == content
-        _assert_issued_by_the_ca_in_force(state, relation)
-
-    def test_its_certificates_stay(
-        self,
-        context: Context,
-        relation: testing.Relation,
-        ca_content: Content,
-        now: datetime.datetime,
-    ):
-        content = ca_content(DEFAULT_NAME, now - DAY, 365 * DAY)
-        secrets = (_secret(content),)
-        state = _american(_state(relation, secrets=secrets))
-        before = context.run(context.on.upgrade_charm(), state)
-        # As the library writes them: no default is written, and there is no ledger.
-        entry = _entry(before, relation)
-        old = {
-            'certificate_signing_request': entry.csr,
-            'certificate': entry.certificate,
-            'ca': entry.ca,
-            'chain': list(entry.chain),
-        }
-        fresh = dataclasses.replace(relation, local_app_data={'certificates': json.dumps([old])})
-
-        after = context.run(context.on.upgrade_charm(), _american(_state(fresh, secrets=secrets)))
-
-        assert _entry(after, fresh).certificate == entry.certificate
-
     @pytest.mark.parametrize(
         ('name', 'days'), [('another name', 365), (DEFAULT_NAME, 366), (DEFAULT_NAME, 80)]
     )

@@ -17,7 +17,7 @@ from tls_provider.issuer import Capabilities, Issued, Outcome, Request
 from tls_provider.options import allow_ca_requests, allowed_domains, certificate_limit
 from tls_provider.provider import Provider
 from tls_provider.testing import common, matrix, pki
-from tls_provider.testing.features import Feature
+from tls_provider.testing.features import Feature, Promise
 from tls_provider.testing.kit import Allowed, Conformance
 from tls_provider.testing.world import World
 from tls_provider.x509 import NameKind
@@ -112,7 +112,7 @@ def test_the_matrix_shows_what_was_proved():
     assert '| RSA keys | served | FAILED |' in lines
     assert '| IP addresses | refused | not tested |' in lines
     assert '| CA certificates | by option | not tested |' in lines
-    assert len(lines) == 2 + len(Feature)
+    assert len(lines) == 2 + len(Feature) + len(Promise)
 
 
 def test_nothing_proved_is_no_table():

@@ -21,11 +21,11 @@ from journal import Journal
 from lego import Lego
 from options import Options
 from runs import Runs
-from tls_provider import x509
+from tls_provider import wire, x509
 from tls_provider.issuer import Request
-from tls_provider.testing import pki
+from tls_provider.testing import pki, predecessors
 from tls_provider.testing.features import Feature
-from tls_provider.testing.kit import Conformance
+from tls_provider.testing.kit import Conformance, Upgrades
 from tls_provider.testing.world import Config, World, described
 
 EMAIL = 'operator@example.test'
@@ -56,7 +56,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Generator[Servers]:
 
 def _register(server: acme.AcmeServer, options: Options, folder: pathlib.Path) -> Account:
     roots = Roots([server.root()], list, list)
-    issuer = Lego(Runs(options, lambda: BINARY, None), Journal(folder), roots, History())
+    unregistered = Account(server.directory, EMAIL, KEY)
+    issuer = Lego(Runs(options, lambda: BINARY, unregistered), Journal(folder), roots, History())
     csr = x509.parse_request(pki.request('first.example', key='ecdsa-p256'))
     issuer.issue(Request(csr, is_ca=False, requirer='first/0'), timeout=options.order_timeout)
     assert issuer.account is not None
@@ -78,6 +79,12 @@ def _options(server: acme.AcmeServer, resolver: str, variables: Mapping[str, str
 
 
 BINARY = pathlib.Path('/usr/bin/lego')
+KEY = pki.private_key_pem('rsa-2048/account')
+"""Of the account, as Canonical's charm makes it."""
+
+
+class Before(predecessors.Lego):
+    account = KEY
 
 
 class LegoWorld(World):
@@ -95,11 +102,13 @@ class LegoWorld(World):
         return testing.Context(charm, charm_root=root, **described(charm))
 
 
-class TestConformance(Conformance):
+class TestConformance(Conformance, Upgrades):
     charm = LegoCharm
     world_type = LegoWorld
     clocks: ClassVar = ('tls_provider.provider._now', 'charm.now')
     many: ClassVar = 20
+    predecessor = Before
+    signs: ClassVar = ('lego.Lego.issue',)
     servers: ClassVar[Servers]
     unsupported: ClassVar = {
         Feature.CN_ONLY: 102,
@@ -119,6 +128,15 @@ class TestConformance(Conformance):
     def _servers(self, servers: Servers, tmp_path: pathlib.Path) -> None:
         TestConformance.servers = servers
         LegoWorld.folder = tmp_path
+
+    def assert_same_authority(self, world: World, new: wire.Entry, old: wire.Entry) -> None:
+        """The account is the one from before; so is the server, which has other CAs now."""
+        account = self.servers.account
+        [stored] = [one for one in world.state.secrets if one.owner is not None]
+        assert stored.label == label(account.server, EMAIL)
+        assert (stored.latest_content or stored.tracked_content) == account.content()
+        assert x509.fingerprint_of(new.ca) == x509.fingerprint_of(self.servers.acme.root())
+        assert old.ca.strip() in {one.pem.strip() for one in world.trusted()}
 
     def ready(self) -> testing.State:
         server = self.servers.acme

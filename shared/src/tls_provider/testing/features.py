@@ -45,6 +45,12 @@ class Feature(str, enum.Enum):
     ISSUE_CA = 'CA certificates'
 
 
+class Promise(str, enum.Enum):
+    """Something else that a provider is shown to do."""
+
+    UPGRADE = "state of Canonical's charm of the same name"
+
+
 @dataclasses.dataclass(frozen=True)
 class Case:
     """One request of the issue matrix."""

@@ -12,16 +12,17 @@ import collections
 import pathlib
 from typing import TYPE_CHECKING, Any
 
-from tls_provider.testing.features import Feature
+from tls_provider.testing.features import Feature, Promise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pytest
 
-_ORDER = ('FAILED', 'by option', 'refused', 'dropped', 'served')
+_ORDER = ('FAILED', 'by option', 'refused', 'dropped', 'kept', 'served')
 """What counts most comes first."""
 UNKNOWN = 'not tested'
+_ROWS = (*Feature, *Promise)
 
 Proofs = dict[str, dict[str, str]]
 """By charm and name of the feature."""
@@ -88,7 +89,7 @@ def table(found: Mapping[str, Mapping[str, str]]) -> list[str]:
     """A Markdown table: a line for each feature, a column for each charm."""
     charms = sorted(found)
     lines = [f'| feature | {" | ".join(charms)} |', f'|---|{"---|" * len(charms)}']
-    for feature in Feature:
+    for feature in _ROWS:
         cells = [found[charm].get(feature.name, UNKNOWN) for charm in charms]
         lines.append(f'| {feature.value} | {" | ".join(cells)} |')
     return lines
@@ -106,7 +107,7 @@ def updated(text: str, found: Mapping[str, Mapping[str, str]]) -> str:
 def _columns(lines: list[str]) -> Proofs:
     """What a table says, as `table` writes it."""
     rows = [[cell.strip() for cell in line.strip('|').split('|')] for line in lines]
-    names = {feature.value: feature.name for feature in Feature}
+    names = {feature.value: feature.name for feature in _ROWS}
     return {
         charm: {names[row[0]]: row[at] for row in rows[2:] if row[0] in names}
         for at, charm in enumerate(rows[0][1:] if rows else [], start=1)

@@ -8,7 +8,8 @@ A charm declares only what it does not support, and what its operator has to all
         optional = {Feature.ISSUE_CA: Allowed(999, {'allow-ca-requests': 'all'})}
 
 Every case then runs: what is unsupported must be refused with that code, and what is optional is
-tested both ways. With `-p tls_provider.testing.matrix` the run ends with the table of features.
+tested both ways. A charm that takes the place of another one of its name has the group `Upgrades`
+as well. With `-p tls_provider.testing.matrix` the run ends with the table of features.
 """
 
 from tls_provider.testing.kit.base import Allowed
@@ -20,6 +21,7 @@ from tls_provider.testing.kit.life import LifeCycle, Rotation
 from tls_provider.testing.kit.order import IdempotenceAndOrder
 from tls_provider.testing.kit.refusal import Refusals
 from tls_provider.testing.kit.scale import Scale
+from tls_provider.testing.kit.upgrades import Upgrades
 
 
 class Conformance(
@@ -32,7 +34,7 @@ class Conformance(
     Faults,
     Scale,
 ):
-    """All groups of cases that every provider has."""
+    """All groups of cases that every charm has."""
 
 
-__all__ = ['Allowed', 'Conformance', 'Rotation']
+__all__ = ['Allowed', 'Conformance', 'Rotation', 'Upgrades']

@@ -13,7 +13,7 @@ import pytest
 from ops import testing
 
 from tls_provider.testing import pki, requirers
-from tls_provider.testing.features import Feature
+from tls_provider.testing.features import Feature, Promise
 from tls_provider.testing.world import Config, World
 
 Record = Callable[[str, object], None]
@@ -72,8 +72,8 @@ class Kit:
         """Add a requirer with a plain request, which is to be served whatever others do."""
         return world.relate(app, {0: requirers.bag(honest_request(app))})
 
-    def prove(self, record: Record, feature: Feature, verdict: str) -> None:
-        """Note for the matrix that a feature is served or refused as declared."""
+    def prove(self, record: Record, feature: Feature | Promise, verdict: str) -> None:
+        """Note for the matrix that a feature is served or refused as declared, or kept."""
         record('proved', (_title(self.charm), feature.name, verdict))
 
 
