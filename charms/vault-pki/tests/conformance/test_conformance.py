@@ -24,7 +24,7 @@ def bao(tmp_path_factory: pytest.TempPathFactory) -> Generator[openbao.OpenBao]:
         yield server
 
 
-class TestConformance(Rotation, Conformance):
+class TestConformance(Conformance, Rotation):
     charm = VaultPKICharm
     server: ClassVar[openbao.OpenBao]
     unsupported: ClassVar = {
