@@ -8,7 +8,7 @@ import ops
 import pytest
 from ops import testing
 
-from tls_provider.secrets import AppSecret, Unreadable, granted
+from tls_provider.secrets import AppSecret, Inherited
 
 META: dict[str, object] = {
     'name': 'keeper',
@@ -205,37 +205,28 @@ def test_revisions_of_other_secrets_are_left_alone(context: testing.Context[Keep
     assert context.removed_secret_revisions == []
 
 
-def test_the_operators_secret_is_read(context: testing.Context[Keeper]):
-    secret = testing.Secret({'key': 'one'}, latest_content={'key': 'two'})
-
-    with context(context.on.start(), testing.State(secrets={secret})) as manager:
-        assert granted(manager.charm.model, secret.id) == {'key': 'two'}
-
-
-def test_a_secret_that_is_not_there_is_named(context: testing.Context[Keeper]):
-    identifier = 'secret://3f0c/d6ec2bpgahqc711hdl30'
-
-    with (
-        context(context.on.start(), testing.State()) as manager,
-        pytest.raises(Unreadable) as caught,
-    ):
-        granted(manager.charm.model, identifier)
-
-    assert str(caught.value) == f'secret {identifier} is not there, or not granted to keeper'
-
-
-@pytest.mark.parametrize(
-    'identifier', ['', '-x', '--label', 'a b', 'x\n', '\ud800', '\x00', 'a' * 201, '-----BEGIN']
-)
-def test_what_is_no_identifier_goes_to_no_hook_tool_and_into_no_message(
-    identifier: str, context: testing.Context[Keeper]
+def test_what_is_taken_of_a_secret_of_the_charm_before_is_removed(
+    context: testing.Context[Keeper],
 ):
-    with (
-        context(context.on.start(), testing.State()) as manager,
-        pytest.raises(Unreadable) as caught,
-    ):
-        granted(manager.charm.model, identifier)
+    left = testing.Secret({'key': 'one'}, label='before', owner='unit')
 
-    assert str(caught.value) == (
-        'what is given is no identifier of a secret; juju secrets shows them'
-    )
+    with context(context.on.start(), testing.State(secrets={left})) as manager:
+        inherited = Inherited(manager.charm.model, 'before')
+        assert inherited.take(lambda content: content['key']) == 'one'
+        inherited.remove()
+        state = manager.run()
+
+    assert not state.secrets
+
+
+@pytest.mark.parametrize('label', ['before', 'other'])
+def test_what_is_of_no_use_of_it_stays(label: str, context: testing.Context[Keeper]):
+    left = testing.Secret({'key': 'one'}, label='before', owner='unit')
+
+    with context(context.on.start(), testing.State(secrets={left})) as manager:
+        inherited = Inherited(manager.charm.model, label)
+        assert inherited.take(lambda content: content.get('another')) is None
+        inherited.remove()
+        state = manager.run()
+
+    assert state.secrets == {left}

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pathlib
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-ADOPTED = 'acme-account-details'
+INHERITED = 'acme-account-details'
 """Label of the secret in which Canonical's charm of this name kept its account; of a unit."""
 
 
@@ -89,13 +89,17 @@ def read(content: Mapping[str, str], server: str, email: str) -> Account | None:
     return Account(server, email, key, _object(registration))
 
 
-def adopt(content: Mapping[str, str], server: str, email: str) -> Account | None:
-    """The account in a secret of Canonical's charm; None where it is another's.
+def adopted(server: str, email: str) -> Callable[[Mapping[str, str]], Account | None]:
+    """Reads the account in a secret of Canonical's charm; None where it is another's.
 
     Which server knows it is not said there. Registering it once more gives the same account.
     """
-    key = content.get('private-key', '')
-    return Account(server, email, key) if key and content.get('email') == email else None
+
+    def read(content: Mapping[str, str]) -> Account | None:
+        key = content.get('private-key', '')
+        return Account(server, email, key) if key and content.get('email') == email else None
+
+    return read
 
 
 def found(folder: pathlib.Path, server: str, email: str) -> Account | None:

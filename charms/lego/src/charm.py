@@ -21,10 +21,11 @@ from lego import Lego
 from runs import Runs
 from tls_provider import databag, policy
 from tls_provider.actions import NOT_LEADER, Actions
+from tls_provider.grants import of_option
 from tls_provider.issuer import NotReady
 from tls_provider.options import Invalid
 from tls_provider.provider import Provider
-from tls_provider.secrets import AppSecret, Unreadable, granted
+from tls_provider.secrets import AppSecret, Inherited, Unreadable
 
 if TYPE_CHECKING:
     import pathlib
@@ -44,7 +45,7 @@ class LegoCharm(ops.CharmBase):
         self._lego: Lego | None = None
         self._orders = self.charm_dir / 'orders'
         self._account: account.Account | None = None
-        self._adopted: ops.Secret | None = None
+        self._inherited = Inherited(self.model, account.INHERITED)
         # Before the secret's own observer: it removes an old revision unless there is a new one.
         framework.observe(self.on.collect_unit_status, self._on_end_of_dispatch)
         self._secret = AppSecret(self, account.label(*options.identity(self.config)))
@@ -65,8 +66,9 @@ class LegoCharm(ops.CharmBase):
         except (Invalid, Unreadable) as error:
             Journal(self._orders).clear()
             return NotReady(str(error), blocked=True)
-        self._account = account.read(content or {}, wanted.server, wanted.email)
-        known = self._account if content else self._adopt(wanted)
+        who = wanted.server, wanted.email
+        self._account = account.read(content or {}, *who)
+        known = self._account if content else self._inherited.take(account.adopted(*who))
         peers = self.model.get_relation('peers')
         self._lego = Lego(
             runs=Runs(wanted, self._binary, known),
@@ -77,24 +79,11 @@ class LegoCharm(ops.CharmBase):
         self._lego.recover(settled(self._provider.ledger()))
         return self._lego
 
-    def _adopt(self, wanted: options.Options) -> account.Account | None:
-        """The account of Canonical's charm, if that was here before; it is stored from now on."""
-        try:
-            secret = self.model.get_secret(label=account.ADOPTED)
-            known = account.adopt(secret.get_content(refresh=True), wanted.server, wanted.email)
-        except ops.ModelError:
-            return None
-        self._adopted = secret if known else None
-        return known
-
     def _options(self) -> options.Options:
         return options.parse(self.config, self._load_secret, self._received_roots())
 
     def _load_secret(self, option: str, identifier: str) -> dict[str, str]:
-        try:
-            return granted(self.model, identifier)
-        except Unreadable as error:
-            raise Invalid(option, str(error)) from None
+        return of_option(self.model, option, identifier)
 
     def _received_roots(self) -> tuple[str, ...]:
         bags: list[ops.RelationDataContent] = []
@@ -124,11 +113,9 @@ class LegoCharm(ops.CharmBase):
             Journal(self._orders).clear()
         if self._lego is None or not self.unit.is_leader():
             return
-        known = self._lego.account
-        if known is not None and known != self._account:
+        if (known := self._lego.account) and known != self._account:
             self._secret.store(known.content())
-            if self._adopted is not None:
-                self._adopted.remove_all_revisions()
+            self._inherited.remove()
         if peers := self.model.get_relation('peers'):
             databag.write(peers.data[self.app], {HISTORY: self._lego.history.dumps(now())})
 

@@ -110,7 +110,7 @@ class TestAccount:
     def test_that_of_canonicals_charm_is_not_registered_as_far_as_is_known(
         self, content: dict[str, str], key: str | None
     ):
-        adopted = account.adopt(content, SERVER, EMAIL)
+        adopted = account.adopted(SERVER, EMAIL)(content)
 
         assert adopted == (Account(SERVER, EMAIL, key) if key else None)
 

@@ -20,10 +20,11 @@ import store
 from giving import Change
 from tls_provider import databag, x509
 from tls_provider.actions import NOT_LEADER, Actions
+from tls_provider.grants import granted
 from tls_provider.issuer import NotReady
 from tls_provider.options import Invalid
 from tls_provider.provider import Provider
-from tls_provider.secrets import Unreadable, granted
+from tls_provider.secrets import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -94,11 +95,8 @@ class ManualTLSCertificatesCharm(ops.CharmBase):
         peers = self.model.get_relation('peers')
         if self._inbox is None or peers is None or not self.unit.is_leader():
             return
-        requests = self._provider.requests()
-        present = {one.answer.key for one in requests}
-        waiting = {one.answer.key for one in requests if renewal.waits(one)}
-        known = giving.adopted(self._inbox.store, requests)
-        kept, ended = known.current(_now(), present, waiting).noting(self._inbox.ended)
+        known = giving.kept(self._inbox.store, self._provider.requests(), _now())
+        kept, ended = known.noting(self._inbox.ended)
         for one in ended:
             shown = x509.printable(one.subject, 80)
             logger.warning('%s: "%s" has ended and is left out', options.BUNDLE, shown)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+import renewal
 import store
 from store import Supplied
 from tls_provider import wire, x509
@@ -124,7 +125,14 @@ def give(
     )
 
 
-def adopted(known: Store, requests: Iterable[Keep]) -> Store:
+def kept(known: Store, requests: Sequence[Keep], now: datetime.datetime) -> Store:
+    """What is to be kept after a pass: what serves or may, and what is known of requests."""
+    present = {one.answer.key for one in requests}
+    waiting = {one.answer.key for one in requests if renewal.waits(one)}
+    return _adopted(known, requests).current(now, present, waiting)
+
+
+def _adopted(known: Store, requests: Iterable[Keep]) -> Store:
     """With certificates that serve and that nobody has supplied here.
 
     Canonical's charm of this name has published them, or what was supplied is lost.

@@ -18,10 +18,11 @@ from lineage import Lineage, Published
 from parent import Parent
 from tls_provider import databag, policy, provider
 from tls_provider.actions import NOT_LEADER, Actions
+from tls_provider.grants import of_option
 from tls_provider.issuer import NotReady
 from tls_provider.options import Invalid
 from tls_provider.provider import Provider
-from tls_provider.secrets import AppSecret, Unreadable, granted
+from tls_provider.secrets import AppSecret, Unreadable
 from upkeep import Upkeep
 from vault import Vault
 
@@ -92,11 +93,7 @@ class VaultPKICharm(ops.CharmBase):
         return memory.loads(peers.data[self.app].get(STATE, '') if peers else '')
 
     def _load_secret(self, option: str, identifier: str) -> dict[str, str]:
-        try:
-            return granted(self.model, identifier)
-        except Unreadable:
-            problem = 'the secret is not there, or not granted to'
-            raise Invalid(option, f'{problem} {self.app.name}') from None
+        return of_option(self.model, option, identifier)
 
     def _judge(self, request: Request) -> Rejected | None:
         wanted = self._upkeep and self._upkeep.options

@@ -476,7 +476,11 @@ def test_a_request_is_only_shown_where_there_is_one(
             'option credentials-secret-id: is set and would',
         ),
         ({'vault-address': ''}, 'option vault-address: is not set'),
-        ({}, 'parameter secret-id: the secret is not there, or not granted to vault-pki'),
+        (
+            {},
+            'parameter secret-id: secret secret:d6ec2bpgahqc711hdl30 is not there, or not granted '
+            'to vault-pki',
+        ),
     ],
 )
 def test_what_hinders_an_authorisation_is_told(bed: Bed, options: dict[str, str], complaint: str):

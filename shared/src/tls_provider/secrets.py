@@ -1,37 +1,49 @@
-"""Secrets: one that the application owns, found by its label, and those of the operator."""
+"""Secrets that the application owns, found by their labels."""
 
 from __future__ import annotations
 
 import logging
-import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import ops
 
 from tls_provider import databag
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 logger = logging.getLogger(__name__)
 
-
-_IDENTIFIER = re.compile(r'[A-Za-z0-9:/_.][A-Za-z0-9:/_.-]{0,199}')
+_Value = TypeVar('_Value')
 
 
 class Unreadable(Exception):
     """Juju does not give the content of a secret; the message says why."""
 
 
-def granted(model: ops.Model, identifier: str) -> dict[str, str]:
-    """The content of a secret of the operator, by its identifier; raises `Unreadable`."""
-    if not _IDENTIFIER.fullmatch(identifier):
-        raise Unreadable('what is given is no identifier of a secret; juju secrets shows them')
-    try:
-        return model.get_secret(id=identifier).get_content(refresh=True)
-    except ops.ModelError:
-        problem = f'secret {identifier} is not there, or not granted to {model.app.name}'
-        raise Unreadable(problem) from None
+class Inherited:
+    """A secret that the charm before this one has made, of the unit or the application."""
+
+    def __init__(self, model: ops.Model, label: str):
+        self._model = model
+        self._label = label
+        self._taken: ops.Secret | None = None
+
+    def take(self, read: Callable[[Mapping[str, str]], _Value | None]) -> _Value | None:
+        """What is read of its content; None where there is none, or none that can be read."""
+        try:
+            secret = self._model.get_secret(label=self._label)
+            value = read(secret.get_content(refresh=True))
+        except ops.ModelError:
+            return None
+        self._taken = None if value is None else secret
+        return value
+
+    def remove(self) -> None:
+        """Remove it, if something was taken, which is stored elsewhere now."""
+        if self._taken is not None:
+            self._taken.remove_all_revisions()
+            self._taken = None
 
 
 class AppSecret(ops.Object):
