@@ -117,6 +117,8 @@ class State:
     """When the operator's token is to be renewed; 0: not known."""
     renewed: str = ''
     """Names the token that this is known of."""
+    uncertain_until: int = 0
+    """Something was forgotten: till then requests that count may not be known."""
     lists_due: bool = False
     """Something was revoked that no revocation list holds yet."""
 
@@ -129,7 +131,8 @@ class State:
         latest, current = self.asked or self.current, self.current
         if latest is None:
             return Requests(keeps_all=True)
-        if current and current.issuer and len(current.chain) > 1 and not current.csr:
+        is_unknown = current is not None and len(current.chain) > 1 and not current.csr
+        if is_unknown or now < self.uncertain_until:
             return Requests(latest.csr, keeps_all=True)
         every = [one.csr for one in self.retired]
         if current and current.not_after > now:
@@ -162,11 +165,11 @@ class State:
         back = dataclasses.replace(self, current=left.current, asked=left.asked, left=others)
         return back.without_retired(left.current)
 
-    def trusting(self, root: str, until: int, csr: str = '') -> State:
+    def trusting(self, root: str, until: int) -> State:
         """The state in which a root is trusted, unless it is already."""
-        if root.strip() in {one.strip() for one in self.trust_anchors(0)} and not csr:
+        if root.strip() in {one.strip() for one in self.trust_anchors(0)}:
             return self
-        one = Retired('', '', root, until, csr)
+        one = Retired('', '', root, until)
         return dataclasses.replace(self, retired=(*self.retired, one))
 
     def retire(self, now: int, last: int) -> State:

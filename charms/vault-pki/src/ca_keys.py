@@ -25,16 +25,22 @@ def request(options: Options, mount: Mount, state: State, spoilt: str = '') -> A
         spoilt: The id of a key that is not to be used.
 
     """
-    keys, wanted = mount.keys(), options.ca
-    issuers = mount.issuers()
-    number = _highest(options, [*keys, *issuers.values()])
-    orphan = keys.get(naming.key(options, number))
-    if orphan and orphan != spoilt and not state.knows_key(orphan):
-        own = [one for one, name in issuers.items() if naming.role_of(name) in {'', options.role}]
-        if all((found := mount.issuer(one)) is None or found.key != orphan for one in own):
-            return Asked(mount.request(orphan, wanted), orphan, wanted.fingerprint)
-    key, csr = mount.generate(naming.key(options, number + 1), wanted)
-    return Asked(csr, key, wanted.fingerprint)
+    if found := forgotten(options, mount, state, spoilt):
+        return found
+    key, csr = mount.generate(following(options, mount), options.ca)
+    return Asked(csr, key, options.ca.fingerprint)
+
+
+def forgotten(options: Options, mount: Mount, state: State, spoilt: str = '') -> Asked | None:
+    """A request for the key that was made last, if it has no use; raises `errors.Failure`."""
+    keys, issuers = mount.keys(), mount.issuers()
+    orphan = keys.get(naming.key(options, _highest(options, [*keys, *issuers.values()])))
+    if orphan is None or orphan == spoilt or state.knows_key(orphan):
+        return None
+    own = [one for one, name in issuers.items() if naming.role_of(name) in {'', options.role}]
+    if any((found := mount.issuer(one)) and found.key == orphan for one in own):
+        return None
+    return Asked(mount.request(orphan, options.ca), orphan, options.ca.fingerprint)
 
 
 def last(options: Options, mount: Mount) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import json
 import urllib.parse
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,8 @@ class Failure(Exception):
 
 SHORTEST = 8
 """Length of a credential that is taken out of texts; a word would be taken out of them too."""
+LONGEST = 2000
+"""Characters of a text that are looked at; fewer are shown."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,10 +103,12 @@ class Place:
     """What was sent and must not be shown, should what answers repeat it."""
 
     def shown(self, text: str) -> str:
-        """A text of the server's without credentials."""
-        for one in sorted(self.credentials, key=len, reverse=True):
-            if len(one) >= SHORTEST:
-                text = text.replace(one, '[credential]')
+        """The beginning of a text of the server's, without credentials."""
+        text = text[:LONGEST]
+        for one in self.credentials:
+            for form in {one, json.dumps(one)[1:-1]}:
+                for size in range(len(form), SHORTEST - 1, -1):  # it may be cut
+                    text = text.replace(form[:size], '[credential]')
         return text
 
 

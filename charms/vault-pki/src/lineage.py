@@ -144,12 +144,19 @@ class Lineage:
         """
         asked = self.state.asked
         if asked is None or asked.made_with != self.options.ca.fingerprint:
-            asked = ca_keys.request(self.options, self.mount, self.state, spoilt)
-            for csr in self.parent.held():  # a request for the same, which is forgotten
-                if _asks_for(csr) == _asks_for(asked.csr):
-                    asked = dataclasses.replace(asked, csr=csr)
+            asked = self._as_held(ca_keys.request(self.options, self.mount, self.state, spoilt))
             self.state = dataclasses.replace(self.state, asked=asked)
         return asked
+
+    def _forgotten(self) -> Asked | None:
+        found = ca_keys.forgotten(self.options, self.mount, self.state)
+        return self._as_held(found) if found else None
+
+    def _as_held(self, asked: Asked) -> Asked:
+        """The request as the parent has it, if it has one for the same key and subject."""
+        wanted = _asks_for(asked.csr)
+        held = (csr for csr in self.parent.held() if _asks_for(csr) == wanted)
+        return dataclasses.replace(asked, csr=next(held, asked.csr))
 
     def take(self, certificate: x509.Certificate, others: tuple[x509.Certificate, ...]) -> None:
         """Put a signed CA certificate in force; raises `Failure` where it cannot be one."""
@@ -158,6 +165,8 @@ class Lineage:
             wanted, left = asked, None
         elif current and _key_of_certificate(current) == certificate.public_key:
             wanted, left = Asked(current.csr, current.key, current.made_with), asked
+        elif (found := self._forgotten()) and _asks_for(found.csr)[0] == certificate.public_key:
+            wanted, left = found, asked
         elif asked or current:
             raise Failure(Kind.WRONG, 'the CA certificate is for another key than the request')
         else:

@@ -57,6 +57,7 @@ def loads(text: str) -> State:
         checked_at=_number(values, 'checked_at'),
         renew_token_at=_number(values, 'renew_token_at'),
         renewed=_text(values, 'renewed'),
+        uncertain_until=_number(values, 'uncertain_until'),
         lists_due=values.get('lists_due') is True,
     )
 

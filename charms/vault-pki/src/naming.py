@@ -47,17 +47,16 @@ def is_of_another(options: Options, name: str) -> bool:
     return role_of(name) not in {'', options.role}
 
 
-def own(options: Options, mount: Mount, is_wanted: Callable[[Issuer], bool]) -> Issuer | None:
-    """The CA that is this application's; raises `errors.Failure`.
+def own(options: Options, mount: Mount, is_wanted: Callable[[Issuer], bool]) -> list[Issuer]:
+    """The CAs that are this application's and are wanted; raises `errors.Failure`.
 
-    The newest one with a name of this application's, of those that are wanted; else the mount's
-    default, unless another application has made that.
+    Those with a name of this application's; where there are none, the mount's default, unless
+    another application has made it.
     """
     names = [name for name in mount.issuers().values() if role_of(name) == options.role]
     found = [one for name in names if (one := mount.issuer(name)) and is_wanted(one)]
     if found:
-        return max(found, key=lambda one: one.chain[0].not_before)
+        return found
     default = mount.issuer()
-    if default is None or is_of_another(options, default.name) or not is_wanted(default):
-        return None
-    return default
+    is_own = default is not None and not is_of_another(options, default.name)
+    return [default] if default and is_own and is_wanted(default) else []

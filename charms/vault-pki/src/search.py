@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,10 @@ def follow_keeper(lineage: Lineage) -> None:
     chain = lineage.mount.public_chain()
     if wrong := lineage.problem(chain):
         raise Failure(Kind.WRONG, f'mount {lineage.options.mount}: {wrong}')
+    is_known = lineage.state.current is not None
     lineage.replace(authority.issuing(chain, ''))
+    if not is_known:
+        _recall(lineage)
 
 
 def _is_back(lineage: Lineage) -> bool:
@@ -51,21 +55,35 @@ def _is_back(lineage: Lineage) -> bool:
 
 
 def _adopt(lineage: Lineage) -> None:
-    """Take the CA that was this charm's, or is what the options say, and what went with it."""
+    """Take the CA that was this charm's, or is what the options say."""
     found = naming.own(lineage.options, lineage.mount, lambda one: _is_wanted(lineage, one))
-    if found is not None:
-        csr = '' if len(found.chain) == 1 else lineage.request_of(found.chain[0])
-        made_with = lineage.options.ca.fingerprint if lineage.fits(found) else ''
-        lineage.install(found, made_with, csr)
-    current = lineage.state.current
-    for csr in lineage.parent.held():
+    if found:
+        default = lineage.mount.issuer() if len(found) > 1 else None
+        # A hook that was lost may have left the one before with the right to sign.
+        *others, best = sorted(
+            found,
+            key=lambda one: (lineage.fits(one), one == default, one.chain[0].not_before),
+        )
+        csr = '' if len(best.chain) == 1 else lineage.request_of(best.chain[0])
+        lineage.install(best, lineage.options.ca.fingerprint if lineage.fits(best) else '', csr)
+        for one in others:
+            lineage.name(one, signs=False)
+    _recall(lineage)
+
+
+def _recall(lineage: Lineage) -> None:
+    """After what was known is lost: requests stay, and what may be below a root is trusted."""
+    held, end = lineage.parent.held(), lineage.published.last_expiry()
+    end = end or lineage.second + authority.OVERLAP
+    if lineage.state.asked is None and held:
+        lineage.state = dataclasses.replace(lineage.state, uncertain_until=end)
+    roots = list(lineage.published.roots())
+    for csr in held:
         answer = lineage.parent.answer(csr)
-        if answer.certificate and not answer.revoked and current and current.csr != csr:
+        if answer.certificate and lineage.request_of(answer.certificate) == csr:
             chain = authority.ordered(answer.certificate, answer.chain)
-            end = int(min(one.not_after for one in chain).timestamp())
-            lineage.state = lineage.state.trusting(chain[-1].pem, end, csr)
-    for root in lineage.published.roots():
-        end = lineage.published.last_expiry() or lineage.second + authority.OVERLAP
+            roots += [] if lineage.problem(chain) else [chain[-1].pem]
+    for root in roots:
         lineage.state = lineage.state.trusting(root, end)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 import time
 
 import pytest
-from conftest import CSR, ROOT, Bed, Config, answer, asked, chain, prepare, relate, sign
+from conftest import CSR, ROOT, Bed, Config, answer, asked, chain, now, prepare, relate, sign
 from ops import testing
 
 import memory
@@ -352,6 +353,110 @@ def test_all_that_counted_is_found_again(bed: Bed):
     assert bed.authority['current'] == before['current']
     assert asked(bed, parent) == [csr, second]
     assert bed.act('get-ca-certificate')['trusted'].count('BEGIN') == 2
+
+
+@pytest.mark.parametrize('is_lost', [False, True])
+def test_a_keeper_who_signs_by_the_same_ca_withdraws_nothing(bed: Bed, is_lost: bool):
+    parent, csr = settled(bed)
+    bed.ask(CSR)
+    bed.bao.call('POST', f'{bed.mount}/roles/charm', {'allow_any_name': True, 'key_type': 'any'})
+    bed.configure(manage_mount=False)
+    bed.authorize()
+    if is_lost:
+        forget(bed)
+
+    bed.run()
+    changed(bed, parent)
+
+    assert asked(bed, parent) == [csr]
+    bed.configure(manage_mount=True)
+    bed.authorize()
+    assert asked(bed, parent) == [csr]
+
+
+def test_of_two_that_sign_the_one_that_the_options_say_is_taken(bed: Bed):
+    """As a hook leaves them that was lost between both, whatever their parents say of dates."""
+    parent, csr = settled(bed)
+    relation = bed.ask(CSR)
+    old = bed.authority['current']['issuer']
+    bed.configure(ca_common_name='Next')
+    _, second = asked(bed, parent)
+    request = x509.parse_request(second)
+    long_ago = now() - datetime.timedelta(hours=1)
+    life = datetime.timedelta(days=365)
+    signed = ROOT.sign(request, is_ca=True, start=long_ago, life=life)
+    answer(bed, parent, second, signed, ROOT.certificate.pem)
+    before = bed.entry(relation)
+    path = f'{bed.mount}/issuer/{old}'
+    name = bed.bao.call('GET', path)['data']['issuer_name']
+    usage = 'read-only,issuing-certificates,crl-signing,ocsp-signing'
+    bed.bao.call('POST', path, {'issuer_name': name, 'usage': usage})
+    forget(bed)
+
+    bed.run()
+
+    assert bed.entry(relation) == before
+    assert asked(bed, parent) == [csr, second]
+    assert 'issuing' not in bed.bao.call('GET', path)['data']['usage']
+
+
+def test_what_people_sign_is_taken_after_the_memory_is_lost(bed: Bed):
+    bed.authorize()
+    csr = bed.act('get-ca-csr')['csr']
+    forget(bed)
+
+    bed.act(
+        'provide-ca-certificate',
+        certificate=sign(csr).pem,
+        ca_certificate=ROOT.certificate.pem,
+    )
+
+    assert bed.status[0] == 'active'
+    again = bed.act('get-ca-csr', renew=True)['csr']
+    forget(bed)
+    bed.act(
+        'provide-ca-certificate',
+        certificate=sign(again).pem,
+        ca_certificate=ROOT.certificate.pem,
+    )
+    assert len(bed.bao.call('LIST', f'{bed.mount}/keys')['data']['keys']) == 2
+
+
+def test_the_request_in_place_of_a_revoked_ca_is_known_again(bed: Bed):
+    parent, csr = settled(bed)
+    relation = bed.ask(CSR)
+    before = bed.entry(relation)
+    entries = [
+        {
+            'certificate_signing_request': csr,
+            'certificate': before.chain[1],
+            'ca': ROOT.certificate.pem,
+            'chain': [before.chain[1], ROOT.certificate.pem],
+            'revoked': True,
+        }
+    ]
+    bed.write(parent, remote_app_data={'certificates': json.dumps(entries)})
+    changed(bed, parent)
+    both = asked(bed, parent)
+    assert both[0] == csr
+    forget(bed)
+
+    bed.run()
+
+    assert asked(bed, parent) == both
+    assert bed.entry(relation) == before
+
+
+def test_no_damage_makes_the_memory_grow(bed: Bed):
+    settled(bed)
+    bed.ask(CSR)
+    sizes: list[int] = []
+    for _ in range(3):
+        bed.damage_state(applied=5)
+        bed.run()
+        sizes.append(len(json.dumps(bed.authority)))
+
+    assert max(sizes[1:]) <= sizes[0] + 40
 
 
 @pytest.mark.parametrize('is_memory_lost', [False, True])
