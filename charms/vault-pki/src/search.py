@@ -73,16 +73,18 @@ def _adopt(lineage: Lineage) -> None:
 
 def _recall(lineage: Lineage) -> None:
     """After what was known is lost: requests stay, and what may be below a root is trusted."""
+    if lineage.state.asked is not None:
+        return  # no CA is there because none is signed yet
     held, end = lineage.parent.held(), lineage.published.last_expiry()
     end = end or lineage.second + authority.OVERLAP
-    if lineage.state.asked is None and held:
-        lineage.state = dataclasses.replace(lineage.state, uncertain_until=end)
     roots = list(lineage.published.roots())
     for csr in held:
         answer = lineage.parent.answer(csr)
         if answer.certificate and lineage.request_of(answer.certificate) == csr:
             chain = authority.ordered(answer.certificate, answer.chain)
             roots += [] if lineage.problem(chain) else [chain[-1].pem]
+    if held:
+        lineage.state = dataclasses.replace(lineage.state, uncertain_until=end)
     for root in roots:
         lineage.state = lineage.state.trusting(root, end)
 
