@@ -16,7 +16,7 @@ class Requests:
     asked: str = ''
     """The one that is worked on; empty: none."""
     kept: tuple[str, ...] = ()
-    """Those that stay if they are there."""
+    """Those that stay if they are there, and signed."""
     keeps_all: bool = False
     """Not all that counts is known: whatever is there stays."""
 

@@ -41,6 +41,7 @@ class Parent:
         self._wanted = wanted
         self._library: TLSCertificatesRequiresV4 | None = None
         self._problems: dict[str, str] = {}
+        self._published: dict[int, wire.Answers] = {}
         if not charm.unit.is_leader():
             return
         # In the hook in which a relation ends the library removes its secrets; the relation is not
@@ -64,7 +65,21 @@ class Parent:
 
     def _requests(self) -> Requests:
         wanted = self._wanted()
-        return Requests(wanted.asked, self.held()) if wanted.keeps_all else wanted
+        if wanted.keeps_all:
+            return Requests(wanted.asked, self.held())
+        # What the parent has not signed yet is worth nothing to anybody.
+        signed = tuple(entry.csr for entry in self._answers().entries)
+        return Requests(wanted.asked, tuple(one for one in wanted.kept if _is_among(one, signed)))
+
+    def _answers(self) -> wire.Answers:
+        """What the parent has published, read once for each relation."""
+        relation = self._relation()
+        app = databag.remote_application(relation) if relation else None
+        if relation is None or app is None:
+            return wire.Answers()
+        if relation.id not in self._published:
+            self._published[relation.id] = wire.read_answers(relation.data[app])
+        return self._published[relation.id]
 
     def sync(self) -> None:
         """Withdraw what counts no more, and hand over what is missing."""
@@ -95,7 +110,7 @@ class Parent:
         name = app.name if app else 'the parent'
         if problem := self._problem(relation):
             return Answer(f'{name} sent what cannot be read: {problem}', blocked=True)
-        answers = wire.read_answers(relation.data[app]) if app else wire.Answers()
+        answers = self._answers()
         for entry in answers.entries:
             if _same(entry.csr, csr):
                 certificate = x509.parse_certificate(entry.certificate)

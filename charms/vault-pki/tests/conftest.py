@@ -267,6 +267,13 @@ def asked(bed: Bed, relation_id: int) -> list[str]:
 
 
 def answer(bed: Bed, relation_id: int, csr: str, certificate: x509.Certificate, root: str) -> None:
+    """Have the parent answer a request, beside what it has answered."""
+    bag = bed.state.get_relation(relation_id)
+    assert isinstance(bag, testing.Relation)
+    before = wire.read_answers(bag.remote_app_data).entries
+    entries = [dataclasses.asdict(one) for one in before if one.csr.strip() != csr.strip()]
+    for one in entries:
+        one['certificate_signing_request'] = one.pop('csr')
     entry = {
         'certificate_signing_request': csr,
         'certificate': certificate.pem,
@@ -274,7 +281,7 @@ def answer(bed: Bed, relation_id: int, csr: str, certificate: x509.Certificate, 
         'chain': [certificate.pem, root],
         'revoked': False,
     }
-    bed.write(relation_id, remote_app_data={'certificates': json.dumps([entry])})
+    bed.write(relation_id, remote_app_data={'certificates': json.dumps([*entries, entry])})
     relation = bed.state.get_relation(relation_id)
     assert isinstance(relation, testing.Relation)
     bed.state = bed.context.run(bed.context.on.relation_changed(relation), bed.state)

@@ -386,6 +386,24 @@ def test_what_cannot_be_read_beside_the_answer_is_told(bed: Bed):
     assert 'above sent what cannot be read: not every entry is complete' in bed.status[1]
 
 
+def test_a_parent_need_not_sign_what_is_to_be_replaced(bed: Bed):
+    parent = relate(bed)
+    bed.authorize()
+    [csr] = asked(bed, parent)
+    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    relation = bed.state.get_relation(parent)
+    bed.state = bed.context.run(bed.context.on.relation_broken(relation), bed.state)
+    others = {one for one in bed.state.relations if one.id != parent}
+    bed.state = dataclasses.replace(bed.state, relations=others)
+    parent = relate(bed)
+    assert asked(bed, parent) == [csr]
+
+    bed.configure(ca_common_name='Next')
+
+    [second] = asked(bed, parent)
+    assert second != csr
+
+
 def test_a_revoked_ca_is_told_while_another_is_refused(bed: Bed):
     parent = relate(bed)
     bed.authorize()
