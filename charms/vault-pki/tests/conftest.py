@@ -287,6 +287,26 @@ def answer(bed: Bed, relation_id: int, csr: str, certificate: x509.Certificate, 
     bed.state = bed.context.run(bed.context.on.relation_changed(relation), bed.state)
 
 
+def settled(bed: Bed) -> tuple[int, str]:
+    """Have a parent sign; gives the relation and the request."""
+    parent = relate(bed)
+    bed.authorize()
+    [csr] = asked(bed, parent)
+    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    return parent, csr
+
+
+def revoked(csr: str, certificate: x509.Certificate) -> dict[str, object]:
+    """An entry of a parent's that has revoked what it gave for a request."""
+    return {
+        'certificate_signing_request': csr,
+        'certificate': certificate.pem,
+        'ca': ROOT.certificate.pem,
+        'chain': [certificate.pem, ROOT.certificate.pem],
+        'revoked': True,
+    }
+
+
 def prepare(bed: Bed) -> None:
     """A mount as somebody else would make it, with a root and one role."""
     bed.bao.call(

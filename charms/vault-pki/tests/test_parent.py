@@ -8,7 +8,7 @@ import datetime
 import json
 
 import pytest
-from conftest import CSR, ROOT, Bed, answer, asked, chain, now, relate, sign
+from conftest import CSR, ROOT, Bed, answer, asked, chain, now, relate, revoked, settled, sign
 from ops import testing
 
 from tls_provider import x509
@@ -176,10 +176,7 @@ def test_what_an_action_cannot_take_is_said(bed: Bed, params: dict[str, str], co
 
 
 def test_a_parent_with_a_new_root_is_followed_with_the_same_key(bed: Bed):
-    parent = relate(bed)
-    bed.authorize()
-    [csr] = asked(bed, parent)
-    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    parent, csr = settled(bed)
     requirer = bed.ask(CSR)
     other = pki.Authority.root('the parent after rotation')
 
@@ -201,13 +198,7 @@ def test_a_revoked_ca_gets_another_key(bed: Bed):
     answer(bed, parent, csr, signed, ROOT.certificate.pem)
     requirer = bed.ask(CSR)
     before = bed.entry(requirer)
-    entry = {
-        'certificate_signing_request': csr,
-        'certificate': signed.pem,
-        'ca': ROOT.certificate.pem,
-        'chain': [signed.pem, ROOT.certificate.pem],
-        'revoked': True,
-    }
+    entry = revoked(csr, signed)
     bed.write(parent, remote_app_data={'certificates': json.dumps([entry])})
 
     bed.run()
@@ -222,10 +213,7 @@ def test_a_revoked_ca_gets_another_key(bed: Bed):
 
 
 def test_another_parent_certifies_the_same_key(bed: Bed):
-    parent = relate(bed)
-    bed.authorize()
-    [csr] = asked(bed, parent)
-    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    parent, csr = settled(bed)
     requirer = bed.ask(CSR)
     relation = bed.state.get_relation(parent)
 
@@ -245,10 +233,7 @@ def test_another_parent_certifies_the_same_key(bed: Bed):
 def test_a_hook_with_a_healthy_parent_asks_vault_nothing(
     bed: Bed, caplog: pytest.LogCaptureFixture
 ):
-    parent = relate(bed)
-    bed.authorize()
-    [csr] = asked(bed, parent)
-    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    settled(bed)
     bed.ask(CSR)
     caplog.clear()
 
@@ -258,10 +243,7 @@ def test_a_hook_with_a_healthy_parent_asks_vault_nothing(
 
 
 def test_the_parents_silence_near_the_end_is_in_the_status(bed: Bed):
-    parent = relate(bed)
-    bed.authorize()
-    [csr] = asked(bed, parent)
-    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    parent, csr = settled(bed)
     requirer = bed.ask(CSR)
     before = bed.entry(requirer)
     current = bed.authority['current']
@@ -288,10 +270,7 @@ def test_the_parents_silence_near_the_end_is_in_the_status(bed: Bed):
 
 
 def test_a_request_that_waits_is_known_again_when_the_memory_is_lost(bed: Bed):
-    parent = relate(bed)
-    bed.authorize()
-    [csr] = asked(bed, parent)
-    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    parent, csr = settled(bed)
     bed.configure(ca_common_name='Next')
     both = asked(bed, parent)
     assert both[0] == csr
@@ -307,10 +286,7 @@ def test_a_request_that_waits_is_known_again_when_the_memory_is_lost(bed: Bed):
 
 
 def test_a_root_in_its_place_leaves_the_request_while_it_counts(bed: Bed):
-    parent = relate(bed)
-    bed.authorize()
-    [csr] = asked(bed, parent)
-    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    parent, csr = settled(bed)
     bed.ask(CSR)
 
     bed.configure(ca_type='root')
@@ -322,10 +298,7 @@ def test_a_root_in_its_place_leaves_the_request_while_it_counts(bed: Bed):
 
 
 def test_a_new_parent_gets_the_request_that_is_worked_on_alone(bed: Bed):
-    parent = relate(bed)
-    bed.authorize()
-    [csr] = asked(bed, parent)
-    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    parent, _csr = settled(bed)
     bed.ask(CSR)
     bed.configure(ca_common_name='Next')
     [_, second] = asked(bed, parent)
@@ -338,10 +311,7 @@ def test_a_new_parent_gets_the_request_that_is_worked_on_alone(bed: Bed):
 
 
 def test_a_certificate_for_the_ca_in_force_is_taken_while_another_one_waits(bed: Bed):
-    parent = relate(bed)
-    bed.authorize()
-    [csr] = asked(bed, parent)
-    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    parent, csr = settled(bed)
     requirer = bed.ask(CSR)
     bed.configure(ca_common_name='Next')
     both = asked(bed, parent)
@@ -356,10 +326,7 @@ def test_a_certificate_for_the_ca_in_force_is_taken_while_another_one_waits(bed:
 
 
 def test_the_end_of_a_certificate_that_was_renewed_withdraws_no_request(bed: Bed):
-    parent = relate(bed)
-    bed.authorize()
-    [csr] = asked(bed, parent)
-    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    parent, _csr = settled(bed)
     [secret] = [one for one in bed.state.secrets if 'certificate' in (one.label or '')]
     bed.configure(ca_common_name='Next')
     both = asked(bed, parent)
@@ -371,10 +338,7 @@ def test_the_end_of_a_certificate_that_was_renewed_withdraws_no_request(bed: Bed
 
 
 def test_what_cannot_be_read_beside_the_answer_is_told(bed: Bed):
-    parent = relate(bed)
-    bed.authorize()
-    [csr] = asked(bed, parent)
-    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    parent, _csr = settled(bed)
     bed.ask(CSR)
     relation = bed.state.get_relation(parent)
     assert isinstance(relation, testing.Relation)
@@ -387,10 +351,7 @@ def test_what_cannot_be_read_beside_the_answer_is_told(bed: Bed):
 
 
 def test_a_parent_need_not_sign_what_is_to_be_replaced(bed: Bed):
-    parent = relate(bed)
-    bed.authorize()
-    [csr] = asked(bed, parent)
-    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    parent, csr = settled(bed)
     relation = bed.state.get_relation(parent)
     bed.state = bed.context.run(bed.context.on.relation_broken(relation), bed.state)
     others = {one for one in bed.state.relations if one.id != parent}
@@ -411,13 +372,7 @@ def test_a_revoked_ca_is_told_while_another_is_refused(bed: Bed):
     signed = sign(csr)
     answer(bed, parent, csr, signed, ROOT.certificate.pem)
     bed.ask(CSR)
-    entry = {
-        'certificate_signing_request': csr,
-        'certificate': signed.pem,
-        'ca': ROOT.certificate.pem,
-        'chain': [signed.pem, ROOT.certificate.pem],
-        'revoked': True,
-    }
+    entry = revoked(csr, signed)
     entries = json.dumps([entry])
     bed.write(parent, remote_app_data={'certificates': entries})
     bed.run()
@@ -427,15 +382,12 @@ def test_a_revoked_ca_is_told_while_another_is_refused(bed: Bed):
     bed.write(parent, remote_app_data={'certificates': entries, 'request_errors': refusal})
     bed.run()
 
-    revoked, refused = 'above has revoked the CA certificate', 'above refused the CA certificate'
-    assert f'{revoked}; {refused} (999): no' in bed.status[1]
+    told, refused = 'above has revoked the CA certificate', 'above refused the CA certificate'
+    assert f'{told}; {refused} (999): no' in bed.status[1]
 
 
 def test_a_deleted_mount_is_made_again_and_the_parent_signs_another_key(bed: Bed):
-    parent = relate(bed)
-    bed.authorize()
-    [csr] = asked(bed, parent)
-    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
+    parent, _csr = settled(bed)
     requirer = bed.ask(CSR)
     before = bed.entry(requirer)
     bed.bao.call('DELETE', f'sys/mounts/{bed.mount}')

@@ -8,22 +8,27 @@ import json
 import time
 
 import pytest
-from conftest import CSR, ROOT, Bed, Config, answer, asked, chain, now, prepare, relate, sign
+from conftest import (
+    CSR,
+    ROOT,
+    Bed,
+    Config,
+    answer,
+    asked,
+    chain,
+    now,
+    prepare,
+    relate,
+    revoked,
+    settled,
+    sign,
+)
 from ops import testing
 
 import memory
 from charm import STATE, VaultPKICharm
 from tls_provider import x509
 from tls_provider.testing import pki
-
-
-def settled(bed: Bed) -> tuple[int, str]:
-    """Have a parent sign; gives the relation and the request."""
-    parent = relate(bed)
-    bed.authorize()
-    [csr] = asked(bed, parent)
-    answer(bed, parent, csr, sign(csr), ROOT.certificate.pem)
-    return parent, csr
 
 
 def changed(bed: Bed, relation_id: int) -> None:
@@ -426,15 +431,7 @@ def test_the_request_in_place_of_a_revoked_ca_is_known_again(bed: Bed):
     parent, csr = settled(bed)
     relation = bed.ask(CSR)
     before = bed.entry(relation)
-    entries = [
-        {
-            'certificate_signing_request': csr,
-            'certificate': before.chain[1],
-            'ca': ROOT.certificate.pem,
-            'chain': [before.chain[1], ROOT.certificate.pem],
-            'revoked': True,
-        }
-    ]
+    entries = [revoked(csr, x509.parse_certificate(before.chain[1]))]
     bed.write(parent, remote_app_data={'certificates': json.dumps(entries)})
     changed(bed, parent)
     both = asked(bed, parent)
@@ -566,13 +563,7 @@ def test_a_certificate_that_the_parent_has_revoked_is_not_taken(bed: Bed):
     bed.authorize()
     [csr] = asked(bed, parent)
     signed = sign(csr)
-    entry = {
-        'certificate_signing_request': csr,
-        'certificate': signed.pem,
-        'ca': ROOT.certificate.pem,
-        'chain': [signed.pem, ROOT.certificate.pem],
-        'revoked': True,
-    }
+    entry = revoked(csr, signed)
     bed.write(parent, remote_app_data={'certificates': json.dumps([entry])})
 
     changed(bed, parent)
