@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tls_provider.ledger import Ledger, Record
 
 
+_LABEL = 'CERTIFICATE REQUEST'
 _CLOCK_TOLERANCE = 3600
 """Seconds that a certificate may start in the future before it is taken for the work of a clock
 that was wrong; less than that passes by itself."""
@@ -251,5 +252,5 @@ def _is_loadable(csr: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    """Without blanks and line ends, which tell no two requests apart."""
-    return ''.join(text.split())
+    """Without blanks and line ends, which tell no two requests apart; but for those of a label."""
+    return ''.join(text.replace(_LABEL, _LABEL.lower().replace(' ', '-')).split())

@@ -26,6 +26,7 @@ def bao(tmp_path_factory: pytest.TempPathFactory) -> Generator[openbao.OpenBao]:
 
 class TestConformance(Conformance, Rotation):
     charm = VaultPKICharm
+    clocks: ClassVar = ('tls_provider.provider._now', 'charm._now')
     server: ClassVar[openbao.OpenBao]
     unsupported: ClassVar = {
         Feature.EMAIL_SANS: 102,

@@ -76,6 +76,18 @@ class Isolation(Kit):
         assert 'with and without ca' in world.status
         world.assert_settled()
 
+    def test_a_damaged_twin_costs_a_request_nothing(self, world: World) -> None:
+        """A unit that has the text of another one's, but for a blank that counts."""
+        csr = honest_request()
+        damaged = csr.replace('CERTIFICATE REQUEST', 'CERTIFICATEREQUEST')
+        relation = world.relate(units={0: requirers.bag(damaged), 1: requirers.bag(csr)})
+
+        self.serve(world, relation)
+
+        assert world.entry(relation).csr == csr
+        assert 'kafka/0' in world.status
+        world.assert_settled()
+
     def test_no_databag_holds_anything_of_another_relation(self, world: World) -> None:
         """Neither requests nor certificates nor errors."""
         names = ('a', 'b', 'c d')
