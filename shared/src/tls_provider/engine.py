@@ -125,11 +125,11 @@ class Engine:
         if left <= datetime.timedelta(0):
             record = ledger.noted(ask.answer.record, NO_TURN)
             return self._without_stale_refusal(dataclasses.replace(ask.answer, record=record))
-        outcome = self._issue(ask.request, left)
+        outcome = self.issue(ask.request, left)
         turns.note(outcome)
         return self._react(ask.request, ask.answer, outcome)
 
-    def _issue(self, request: Request, timeout: datetime.timedelta) -> Outcome | None:
+    def issue(self, request: Request, timeout: datetime.timedelta) -> Outcome | None:
         """The issuer's outcome, None where it broke or gave a certificate for something else."""
         try:
             outcome = self.issuer.issue(request, timeout=timeout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import functools
@@ -15,12 +16,15 @@ from cryptography import x509 as c509
 from ops import testing
 
 from tls_provider import wire, x509
+from tls_provider.engine import Engine
 from tls_provider.testing import requirers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     import ops
+
+    from tls_provider.issuer import Outcome, Request
 
 Config = dict[str, 'str | int | float | bool']
 
@@ -213,7 +217,9 @@ class World:
 
     def _assert_nothing_more_to_do(self) -> None:
         before = self.state
-        after = self.context.run(self.context.on.update_status(), before)
+        with asked() as requests:
+            after = self.context.run(self.context.on.update_status(), before)
+        assert not requests, 'a second pass asks the backend'
         assert after.relations == before.relations, 'a second pass writes'
         assert _contents(after) == _contents(before), 'a second pass changes a secret'
         assert after.unit_status == before.unit_status
@@ -238,6 +244,23 @@ class World:
             for line in text.splitlines()[1:-1]
         ]
         assert not [body for body in bodies if any(body in text for text in seen)]
+
+
+@contextlib.contextmanager
+def asked() -> Generator[list[str]]:
+    """Notes whose requests the backend is asked for meanwhile."""
+    requests: list[str] = []
+    issue = Engine.issue
+
+    def noted(self: Engine, request: Request, timeout: datetime.timedelta) -> Outcome | None:
+        requests.append(request.requirer)
+        return issue(self, request, timeout)
+
+    Engine.issue = noted
+    try:
+        yield requests
+    finally:
+        Engine.issue = issue
 
 
 def _contents(state: testing.State) -> dict[str, dict[str, str]]:
