@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import functools
@@ -16,15 +15,13 @@ from cryptography import x509 as c509
 from ops import testing
 
 from tls_provider import wire, x509
-from tls_provider.engine import Engine
 from tls_provider.testing import requirers
+from tls_provider.testing.asking import asked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Mapping
 
     import ops
-
-    from tls_provider.issuer import Outcome, Request
 
 Config = dict[str, 'str | int | float | bool']
 
@@ -244,23 +241,6 @@ class World:
             for line in text.splitlines()[1:-1]
         ]
         assert not [body for body in bodies if any(body in text for text in seen)]
-
-
-@contextlib.contextmanager
-def asked() -> Generator[list[str]]:
-    """Notes whose requests the backend is asked for meanwhile."""
-    requests: list[str] = []
-    issue = Engine.issue
-
-    def noted(self: Engine, request: Request, timeout: datetime.timedelta) -> Outcome | None:
-        requests.append(request.requirer)
-        return issue(self, request, timeout)
-
-    Engine.issue = noted
-    try:
-        yield requests
-    finally:
-        Engine.issue = issue
 
 
 def _contents(state: testing.State) -> dict[str, dict[str, str]]:
