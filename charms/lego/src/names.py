@@ -6,7 +6,6 @@ the work of DNS. These rules come after those that follow from the capabilities.
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING
 
 import authorities
@@ -63,7 +62,7 @@ def _common_name(request: Request, *, adds_common_name: bool) -> Rejected | None
     names = {name.value for name in csr.alternative_names}
     for text in csr.common_names:
         shown = x509.printable(text, 60)
-        if _is_address(text):
+        if x509.is_ip_address(text):
             return Rejected(
                 ErrorCode.IP_NOT_ALLOWED,
                 f'{shown} is an IP address as common name; {PRIVATE_CA}',
@@ -75,14 +74,6 @@ def _common_name(request: Request, *, adds_common_name: bool) -> Rejected | None
             'certifies no other; add it to them or leave it out'
         )
     return None
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _length(request: Request) -> Rejected | None:

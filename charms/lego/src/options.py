@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import ipaddress
 import os
 import re
 import urllib.parse
@@ -185,7 +184,9 @@ def acme_server(config: Mapping[str, object]) -> str:
     match = _SERVER.fullmatch(server)
     if match is None or not 0 < int(match[3] or 443) < 65536:
         raise Invalid('server', f'"{shown}" is not an address of host, port and path alone')
-    if not (_is_address(match[1] or match[2]) or (match[2] and x509.is_host_name(match[2]))):
+    if not (
+        x509.is_ip_address(match[1] or match[2]) or (match[2] and x509.is_host_name(match[2]))
+    ):
         raise Invalid('server', f'"{shown}" names no host')
     return server
 
@@ -210,7 +211,7 @@ def _nameservers(config: Mapping[str, object]) -> tuple[str, ...]:
     found: list[str] = []
     for item in options.items(config, name):
         host, port = _host_and_port(item)
-        if not (_is_address(host) or x509.is_host_name(host)) or not 0 < port < 65536:
+        if not (x509.is_ip_address(host) or x509.is_host_name(host)) or not 0 < port < 65536:
             shown = x509.printable(item, 60)
             raise Invalid(name, f'"{shown}" is no HOST or HOST:PORT; write them as in 9.9.9.9:53')
         found.append(f'[{host}]:{port}' if ':' in host else f'{host}:{port}')
@@ -221,20 +222,12 @@ def _host_and_port(text: str) -> tuple[str, int]:
     """Taken apart; port 0 for one that is no number."""
     if match := re.fullmatch(r'\[([0-9A-Fa-f:]+)\](?::(\d{1,5}))?', text):
         return match[1], int(match[2] or 53)
-    if _is_address(text):
+    if x509.is_ip_address(text):
         return text, 53
     host, colon, port = text.partition(':')
     if not colon:
         return host, 53
     return host, int(port) if re.fullmatch('[0-9]{1,5}', port) else 0
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _profile(config: Mapping[str, object]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import hashlib
-import ipaddress
 import re
 import urllib.parse
 from typing import TYPE_CHECKING
@@ -229,11 +228,7 @@ def _is_host(text: str) -> bool:
 
 
 def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return '%' not in text  # of one machine only
+    return x509.is_ip_address(text) and '%' not in text  # of one machine only
 
 
 def _ca(config: Mapping[str, object]) -> CA:

@@ -95,7 +95,7 @@ def rules(options: Options) -> tuple[Rule, ...]:
         """What looks like a name is judged as one."""
         text = request.csr.common_name
         shown = x509.printable(text, 60)
-        if not options.ip_sans and _is_ip(text):
+        if not options.ip_sans and x509.is_ip_address(text):
             message = f'{shown}: IP addresses are not certified here, nor as common name'
             return Rejected(ErrorCode.IP_NOT_ALLOWED, message)
         if not options.wildcards and text.startswith('*.'):
@@ -104,14 +104,6 @@ def rules(options: Options) -> tuple[Rule, ...]:
         return None
 
     return bare, common_name, _mapped, _ending, _underscore
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _mapped(request: Request) -> Rejected | None:

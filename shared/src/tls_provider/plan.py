@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tls_provider.ledger import Ledger, Record
 
 
-_LABEL = 'CERTIFICATE REQUEST'
+_LABEL, _JOINED = 'CERTIFICATE REQUEST', 'certificate-request'
 _CLOCK_TOLERANCE = 3600
 """Seconds that a certificate may start in the future before it is taken for the work of a clock
 that was wrong; less than that passes by itself."""
@@ -149,7 +149,8 @@ class _Planner:
         `before` is the text of the request by which it is known, where that is another one.
         """
         key = ledger.key(relation_id, submission.csr, submission.is_ca)
-        known = ledger.key(relation_id, before or submission.csr, submission.is_ca)
+        is_same = before in {'', submission.csr}
+        known = key if is_same else ledger.key(relation_id, before, submission.is_ca)
         record = self.book.records.get(known, ledger.Record())
         if entry and not record.generation:
             adopted = self._adopt(entry, record)
@@ -253,4 +254,4 @@ def _is_loadable(csr: str) -> bool:
 
 def _bare(text: str) -> str:
     """Without blanks and line ends, which tell no two requests apart; but for those of a label."""
-    return ''.join(text.replace(_LABEL, _LABEL.lower().replace(' ', '-')).split())
+    return ''.join(text.replace(_LABEL, _JOINED).split())

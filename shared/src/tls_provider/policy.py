@@ -7,7 +7,6 @@ so that what is advertised and what is enforced cannot disagree.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, cast
@@ -149,14 +148,6 @@ def _common_name(csr: x509.SigningRequest) -> Rejected | None:
     return None
 
 
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _is_email(text: str) -> bool:
     """A mailbox of plain characters at a host (RFC 5280, 4.2.1.6)."""
     local, _, host = text.rpartition('@')
@@ -171,7 +162,7 @@ def _is_uri(text: str) -> bool:
 
 _SYNTAX: dict[NameKind, Callable[[str], bool]] = {
     NameKind.DNS: lambda _: True,  # judged with wildcards and domains, see _dns_name
-    NameKind.IP: _is_ip,
+    NameKind.IP: x509.is_ip_address,
     NameKind.EMAIL: _is_email,
     NameKind.URI: _is_uri,
     NameKind.REGISTERED_ID: lambda _: True,
@@ -197,7 +188,7 @@ def _dns(request: Request, capabilities: Capabilities) -> Rejected | None:
 
 def _dns_name(name: x509.Name, capabilities: Capabilities) -> Rejected | None:
     """Syntax of RFC 1034 and 9525, wildcards as the whole left-most label before two others."""
-    if _is_ip(name.value):
+    if x509.is_ip_address(name.value):
         return _domain(f'{name} is an IP address in a DNS name; ask for it as an IP address')
     host = name.value.removeprefix('*.')
     if '*' in name.value:

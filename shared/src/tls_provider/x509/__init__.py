@@ -11,7 +11,6 @@ import dataclasses
 import enum
 import hashlib
 import ipaddress
-import re
 from typing import TYPE_CHECKING
 
 from tls_provider.x509._pem import (
@@ -23,6 +22,7 @@ from tls_provider.x509._pem import (
     holds_private_key,
     single_request,
 )
+from tls_provider.x509._text import is_host_name, is_ip_address, printable
 
 if TYPE_CHECKING:
     import datetime
@@ -41,6 +41,7 @@ __all__ = [
     'fingerprint_of',
     'holds_private_key',
     'is_host_name',
+    'is_ip_address',
     'key_of',
     'mismatch',
     'parse_certificate',
@@ -54,8 +55,6 @@ __all__ = [
     'subject_of',
     'unusable_authority',
 ]
-
-_HOST_LABEL = re.compile(r'[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?', re.IGNORECASE | re.ASCII)
 
 
 class NameKind(str, enum.Enum):
@@ -170,32 +169,6 @@ class Certificate:
     def hex_serial(self) -> str:
         """The serial number in hexadecimal digits, as it is kept and shown."""
         return f'{self.serial:x}'
-
-
-def printable(text: str, limit: int = 100) -> str:
-    """A stranger's text for a log or a status: escaped where it is not printable, and cut."""
-    escaped = ''.join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:limit])
-    return f'{escaped[:limit]}...' if len(text) > limit or len(escaped) > limit else escaped
-
-
-def is_host_name(text: str) -> bool:
-    """Whether a text is a DNS name of RFC 1034 syntax, underscores allowed, no wildcard, no IP."""
-    labels = text.split('.')
-    numeric = labels[-1].isdigit()
-    return len(text) <= 253 and not numeric and all(_is_label(label) for label in labels)
-
-
-def _is_label(text: str) -> bool:
-    """A label of a host name; one that claims to be internationalised must be so (RFC 5891)."""
-    if not _HOST_LABEL.fullmatch(text):
-        return False
-    if text[2:4] != '--':
-        return True
-    try:
-        encoded = text.lower().removeprefix('xn--').encode()
-        return text.lower().startswith('xn--') and not encoded.decode('punycode').isascii()
-    except (UnicodeError, OverflowError):
-        return False
 
 
 def parse_request(text: str) -> SigningRequest:
