@@ -191,7 +191,7 @@ class Lineage:
         if old and old.issuer != new.id:
             if before := self.mount.issuer(old.issuer):  # else somebody has deleted it
                 self.name(before, signs=False)
-            self.state = self.state.retire(self.second, self.published.last_expiry())
+            self._retire()
         current = authority.issuing(new.chain, made_with, issuer=new.id, key=new.key, csr=csr)
         self.state = dataclasses.replace(self.state, current=current).without_retired(current)
         self.remark = ''
@@ -224,17 +224,19 @@ class Lineage:
         """Why a chain, CA certificate first, cannot be that of an issuing CA; empty: it can."""
         return authority.problem(chain, self.now, self.options.allowed_domains)
 
+    def _retire(self) -> None:
+        self.state = self.state.retire(self.second, self.published.last_expiry())
+
     def replace(self, new: Issuing) -> None:
         """Take over another CA, which somebody else has put in force."""
         if self.state.current and self.state.current.chain != new.chain:
-            self.state = self.state.retire(self.second, self.published.last_expiry())
+            self._retire()
         self.state = dataclasses.replace(self.state, current=new)
 
     def lose(self) -> None:
         """It cannot be had back: certificates of it serve on, and another CA is made."""
-        self.state = dataclasses.replace(
-            self.state.retire(self.second, self.published.last_expiry()), asked=None
-        )
+        self._retire()
+        self.state = dataclasses.replace(self.state, asked=None)
 
 
 def day(second: int) -> str:

@@ -66,7 +66,8 @@ class Parent:
     def _requests(self) -> Requests:
         wanted = self._wanted()
         if wanted.keeps_all:
-            return Requests(wanted.asked, self.held())
+            others = tuple(one for one in self.held() if not _same(one, wanted.asked))
+            return Requests(wanted.asked, others)
         # What the parent has not signed yet is worth nothing to anybody.
         signed = tuple(entry.csr for entry in self._answers().entries)
         return Requests(wanted.asked, tuple(one for one in wanted.kept if _is_among(one, signed)))
@@ -135,19 +136,18 @@ class Parent:
         if app is None:
             return ''
         if asked not in self._problems:
-            self._problems[asked] = _problem(relation.data[app], asked)
+            self._problems[asked] = _problem(relation.data[app], self._answers(), asked)
         return self._problems[asked]
 
 
-def _problem(bag: Mapping[str, str], asked: str) -> str:
+def _problem(bag: Mapping[str, str], answers: wire.Answers, asked: str) -> str:
     now = datetime.datetime.now(datetime.timezone.utc)
     if not all(map(_is_readable, bag.values())):
         return 'it counts or nests too far'
-    entries = wire.read_answers(bag).entries
-    if len(entries) != _count(bag.get('certificates', '[]')):
+    if len(answers.entries) != _count(bag.get('certificates', '[]')):
         return 'not every entry is complete'
     try:
-        for entry in entries:
+        for entry in answers.entries:
             x509.parse_request(entry.csr)
             own = x509.parse_certificate(entry.certificate)
             for text in (entry.ca, *entry.chain):
@@ -181,11 +181,6 @@ def _count(text: str) -> int:
 
 def _same(one: str, other: str) -> bool:
     return ''.join(one.split()) == ''.join(other.split())
-
-
-def _others(wanted: Requests) -> tuple[str, ...]:
-    """Requests that stay beside the one that is worked on."""
-    return tuple(one for one in wanted.kept if not _same(one, wanted.asked))
 
 
 def _is_among(one: str, others: tuple[str, ...]) -> bool:
@@ -236,7 +231,7 @@ def _library(
             self,
         ) -> list[library.RequirerCertificateRequest]:
             """All in the databag but those that stay as they are."""
-            stay = _others(wanted())
+            stay = wanted().kept
             every = super().get_csrs_from_requirer_relation_data()
             return [
                 one for one in every if not _is_among(str(one.certificate_signing_request), stay)
@@ -250,7 +245,7 @@ def _library(
             The library takes their certificates for ended: it does not see that the parent has
             renewed them.
             """
-            if not _is_among(str(csr), _others(wanted())):
+            if not _is_among(str(csr), wanted().kept):
                 super()._remove_requirer_csr_from_relation_data(csr, mode)
 
     def requests(_: object) -> list[library.CertificateRequestAttributes]:
